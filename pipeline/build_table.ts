@@ -1,0 +1,244 @@
+/**
+ * Writes table files from a user's own rows.
+ *
+ * @module
+ */
+
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { checkInteger } from "../base/checks.ts";
+import { DeviceError, errnoOf } from "../base/errors.ts";
+import { xxh32 } from "../base/xxh32.ts";
+import { q8, type RowFormat } from "../kernels/mod.ts";
+import { MAX_BLOCK_BYTES, MAX_DIM, MAX_ROWS } from "./limits.ts";
+import {
+  blockSeed,
+  defaultBlockBytes,
+  encodeHeader,
+  HEADER_BYTES,
+  SECTOR_BYTES,
+  type TableHeader,
+  tableShape,
+} from "./table_header.ts";
+
+/** How {@linkcode buildTable} writes. */
+export interface BuildTableOptions {
+  /** Values a row. */
+  dim: number;
+  /** Format of the stored rows; 8-bit row-wise quantised by default. */
+  format?: RowFormat;
+  /** Bytes a block: a multiple of 512 that holds a row; by default the smallest such. */
+  blockBytes?: number;
+  /** 16 bytes that tell this file from any other; random by default. */
+  id?: Uint8Array;
+  /** Called with the number of rows written, about once a megabyte. */
+  onProgress?: (rows: number) => void;
+  /** Stops the work; the unfinished file is removed. */
+  signal?: AbortSignal;
+}
+
+/** Blocks are written in pieces of about this size. */
+const CHUNK_BYTES = 2 ** 20;
+
+/**
+ * Writes the rows as a table file at `path`: aside, fsynced, renamed, the folder fsynced, so that a file of
+ * that name is always whole. Whatever goes wrong, the unfinished file is removed and an existing one is
+ * left as it was. Memory: one megabyte and 4 bytes a block.
+ *
+ * @param path The file to write.
+ * @param rows The rows in key order, each fp32 of length `dim`; an array may be reused between rows.
+ * @returns The header of the written file.
+ * @throws {RangeError} when an option or a row is wrong, or there is no row.
+ * @throws {DeviceError} when the disk fails, ENOSPC for a full one.
+ *
+ * @example
+ * ```ts
+ * import { buildTable, openTable } from "@rowtier/rowtier/pipeline";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".rows" });
+ * const header = await buildTable(path, [Float32Array.of(0, 1), Float32Array.of(2, 3)], { dim: 2 });
+ * if (header.rowCount !== 2 || header.format.name !== "q8") throw new Error("unreachable");
+ * openTable(path); // throws when the file is cut, flipped or foreign
+ * await Deno.remove(path);
+ * ```
+ */
+export async function buildTable(
+  path: string,
+  rows: AsyncIterable<Float32Array> | Iterable<Float32Array>,
+  options: BuildTableOptions,
+): Promise<TableHeader> {
+  const writer = new BlockWriter(path, options);
+  try {
+    for await (const row of rows) {
+      options.signal?.throwIfAborted();
+      writer.add(row);
+    }
+    options.signal?.throwIfAborted();
+    return writer.finish();
+  } catch (error) {
+    writer.abandon();
+    throw error;
+  }
+}
+
+class BlockWriter {
+  readonly #path: string;
+  readonly #aside: string;
+  readonly #format: RowFormat;
+  readonly #dim: number;
+  readonly #blockBytes: number;
+  readonly #blockRows: number;
+  readonly #id: Uint8Array;
+  readonly #onProgress: ((rows: number) => void) | undefined;
+  readonly #chunk: Uint8Array;
+  readonly #rowBytes: number;
+  #checksums = new Uint32Array(1024);
+  #rows = 0;
+  #writtenBlocks = 0;
+  #file = -1;
+
+  constructor(path: string, options: BuildTableOptions) {
+    const what = `Cannot build table ${path}`;
+    this.#path = path;
+    this.#format = options.format ?? q8;
+    this.#dim = checkInteger(what, "dim", options.dim, 1, MAX_DIM);
+    this.#rowBytes = this.#format.rowBytes(this.#dim);
+    this.#blockBytes = options.blockBytes ?? defaultBlockBytes(this.#rowBytes);
+    checkInteger(what, "blockBytes", this.#blockBytes, this.#rowBytes, MAX_BLOCK_BYTES);
+    if (this.#blockBytes % SECTOR_BYTES !== 0) {
+      throw new RangeError(
+        `${what}: blockBytes must be a multiple of ${SECTOR_BYTES}: received ${this.#blockBytes}`,
+      );
+    }
+    this.#id = options.id ?? crypto.getRandomValues(new Uint8Array(16));
+    checkInteger(what, "id.length", this.#id.length, 16, 16);
+    this.#blockRows = Math.floor(this.#blockBytes / this.#rowBytes);
+    this.#chunk = new Uint8Array(Math.ceil(CHUNK_BYTES / this.#blockBytes) * this.#blockBytes);
+    this.#onProgress = options.onProgress;
+    // Beside the target, as a rename is atomic within one file system only; named by the file's id, so
+    // that two builds of one path never write into each other.
+    this.#aside = `${path}.${hex(this.#id.subarray(0, 4))}.partial`;
+    this.#file = this.#onDisk("creating", () => openSync(this.#aside, "w"));
+  }
+
+  add(row: Float32Array): void {
+    if (row.length !== this.#dim) {
+      throw new RangeError(
+        `Cannot build table ${this.#path}: row ${this.#rows} must have ${this.#dim} values: ` +
+          `received ${row.length}`,
+      );
+    }
+    if (this.#rows === MAX_ROWS) {
+      throw new RangeError(`Cannot build table ${this.#path}: it has ${MAX_ROWS} rows already`);
+    }
+    const block = Math.floor(this.#rows / this.#blockRows) - this.#writtenBlocks;
+    const start = block * this.#blockBytes + (this.#rows % this.#blockRows) * this.#rowBytes;
+    this.#format.quantise(row, 0, this.#dim, this.#chunk, start);
+    this.#rows++;
+    if (
+      this.#rows % this.#blockRows === 0 && (block + 1) * this.#blockBytes === this.#chunk.length
+    ) {
+      this.#writeBlocks();
+    }
+  }
+
+  finish(): TableHeader {
+    if (this.#rows === 0) {
+      throw new RangeError(`Cannot build table ${this.#path}: rows must be at least 1: received 0`);
+    }
+    this.#writeBlocks();
+    const shape = tableShape(this.#format, this.#dim, this.#blockBytes, this.#rows);
+    const tail = new Uint8Array(shape.fileBytes - shape.checksumsOffset);
+    const view = new DataView(tail.buffer);
+    for (let b = 0; b < shape.blockCount; b++) view.setUint32(4 * b, this.#checksums[b], true);
+    const checksumsXxh32 = xxh32(tail, 0, tail.length, 0);
+    const header = { ...shape, id: this.#id.slice(), checksumsXxh32 };
+    this.#write(tail, tail.length, shape.checksumsOffset);
+    // The header last: until then the file has no magic number.
+    this.#write(encodeHeader(header), HEADER_BYTES, 0);
+    this.#onDisk("syncing", () => fsyncSync(this.#file));
+    closeSync(this.#file);
+    this.#file = -1;
+    this.#onDisk("renaming", () => renameSync(this.#aside, this.#path));
+    syncFolder(dirname(this.#path));
+    return header;
+  }
+
+  /** Removes what was written so far. */
+  abandon(): void {
+    if (this.#file >= 0) closeSync(this.#file);
+    this.#file = -1;
+    rmSync(this.#aside, { force: true });
+  }
+
+  #writeBlocks(): void {
+    const blocks = Math.ceil(this.#rows / this.#blockRows) - this.#writtenBlocks;
+    const checksums = this.#roomFor(this.#writtenBlocks + blocks);
+    for (let b = 0; b < blocks; b++) {
+      const start = b * this.#blockBytes;
+      const seed = blockSeed(this.#id, this.#writtenBlocks + b);
+      checksums[this.#writtenBlocks + b] = xxh32(
+        this.#chunk,
+        start,
+        start + this.#blockBytes,
+        seed,
+      );
+    }
+    const at = HEADER_BYTES + this.#writtenBlocks * this.#blockBytes;
+    this.#write(this.#chunk, blocks * this.#blockBytes, at);
+    this.#chunk.fill(0);
+    this.#writtenBlocks += blocks;
+    this.#onProgress?.(this.#rows);
+  }
+
+  #write(bytes: Uint8Array, count: number, at: number): void {
+    // A write may take less than it is given, near a full disk for one.
+    for (let done = 0; done < count;) {
+      done += this.#onDisk(
+        "writing",
+        () => writeSync(this.#file, bytes, done, count - done, at + done),
+      );
+    }
+  }
+
+  /** Names the table and the step when the disk fails. */
+  #onDisk<T>(step: string, run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      // A refused permission names its own flag.
+      if ((error as { code?: unknown }).code === undefined) throw error;
+      throw new DeviceError(`Cannot build table ${this.#path}: ${step} failed`, errnoOf(error));
+    }
+  }
+
+  #roomFor(blocks: number): Uint32Array {
+    if (blocks > this.#checksums.length) {
+      const grown = new Uint32Array(Math.max(blocks, 2 * this.#checksums.length));
+      grown.set(this.#checksums);
+      this.#checksums = grown;
+    }
+    return this.#checksums;
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Makes the rename durable; where a folder cannot be opened or synced (Windows) there is nothing to do. */
+function syncFolder(path: string): void {
+  let folder: number;
+  try {
+    folder = openSync(path, "r");
+  } catch {
+    return;
+  }
+  try {
+    fsyncSync(folder);
+  } catch {
+    // Some file systems refuse; the rename itself is atomic all the same.
+  } finally {
+    closeSync(folder);
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * From table files on a real disk to a running pipeline, in one call.
+ *
+ * @module
+ */
+
+import { checkInteger } from "../base/checks.ts";
+import { createIoQueue, type DeviceRung, openDevice, RealClock } from "../tiers/mod.ts";
+import { Pipeline, type PipelineOptions, type PipelineTable } from "./pipeline.ts";
+import { openTable } from "./table_file.ts";
+
+/** A table file to serve, and how. */
+export interface OpenPipelineTable
+  extends Omit<PipelineTable, "table" | "offsetBytes" | "device" | "cacheRows"> {
+  /** The table file. */
+  path: string;
+  /** Share of the rows that the cache holds, above 0 and at most 1; 0.02 by default. */
+  cacheShare?: number;
+}
+
+/** What {@linkcode openPipeline} opens. */
+export interface OpenPipelineOptions extends Omit<PipelineOptions, "tables" | "queue" | "clock"> {
+  /** One or more. */
+  tables: readonly OpenPipelineTable[];
+  /** How the files are read; "auto" by default: the fastest way that is to be had. */
+  mode?: "auto" | DeviceRung;
+  /** Reads in flight; 128 by default. */
+  depth?: number;
+}
+
+/** A pipeline with the device under it; disposing of it closes the files. */
+export interface OpenedPipeline extends Disposable {
+  /** Ready to stage. */
+  readonly pipeline: Pipeline;
+  /** How the files are read. */
+  readonly rung: DeviceRung;
+  /** Why a faster way is not used, in one line; empty when the fastest is. */
+  readonly why: string;
+}
+
+/**
+ * Opens table files and serves them from disk. Needs `--allow-read`; with `--allow-ffi` it reads through io_uring.
+ *
+ * @throws {TableFileError} when a file is cut, flipped or foreign.
+ * @throws {UnsupportedTargetError} when an explicit mode is not to be had here, with the reason.
+ *
+ * @example
+ * ```ts
+ * import { buildTable, openPipeline } from "@rowtier/rowtier/pipeline";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".rows" });
+ * await buildTable(path, [Float32Array.of(1, 2), Float32Array.of(3, 4)], { dim: 2 });
+ *
+ * using opened = openPipeline({ tables: [{ path, cacheShare: 0.5 }], maxBatchKeys: 64 });
+ * const keys = Uint32Array.of(0, 1), offsets = Uint32Array.of(0, 2); // one bag of both rows
+ * const sum = await opened.pipeline.lookup({ parts: [{ table: 0, keys, offsets }] });
+ * if (Math.abs(sum[0] - 4) > 0.01) throw new Error("unreachable");
+ * await Deno.remove(path);
+ * ```
+ */
+export function openPipeline(options: OpenPipelineOptions): OpenedPipeline {
+  const { tables, mode = "auto", depth = 128, ...rest } = options;
+  checkInteger("Cannot open Pipeline", "tables.length", tables.length, 1);
+  const opened = tables.map(({ path }) => openTable(path));
+  const cacheRows = tables.map(({ cacheShare = 0.02 }, t) => {
+    if (!(cacheShare > 0 && cacheShare <= 1)) {
+      throw new RangeError(
+        `Cannot open Pipeline: cacheShare must be above 0 and at most 1: received ${cacheShare}`,
+      );
+    }
+    return Math.max(1, Math.floor(cacheShare * opened[t].rowCount));
+  });
+  const clock = new RealClock();
+  const { device, fileOffsets, rung, why } = openDevice({
+    files: tables.map(({ path }) => path),
+    mode,
+    depth,
+  });
+  try {
+    const queue = createIoQueue({ devices: [device], depth, clock });
+    const pipeline = new Pipeline({
+      ...rest,
+      queue,
+      clock,
+      tables: tables.map(({ path: _, cacheShare: __, ...table }, t) => ({
+        ...table,
+        table: opened[t],
+        offsetBytes: fileOffsets[t],
+        cacheRows: cacheRows[t],
+      })),
+    });
+    return { pipeline, rung, why, [Symbol.dispose]: () => queue[Symbol.dispose]() };
+  } catch (error) {
+    device[Symbol.dispose]();
+    throw error;
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * What the devices over {@linkcode Media} share: which requests they refuse, and moving the bytes.
+ *
+ * @module
+ */
+
+import { ERRNO } from "../base/errors.ts";
+import { IO_OP } from "./io.ts";
+import type { Media } from "./media.ts";
+
+/** The granule of simulated devices where none is given: the smallest that drives are formatted to. */
+export const SECTOR_BYTES = 512;
+
+/** True for a request that lies on the device's blocks and in the attached memory. NaN is nowhere. */
+export function isWellFormed(
+  op: number,
+  offsetBytes: number,
+  bytes: number,
+  buffer: number,
+  blockBytes: number,
+  deviceBytes: number,
+  memoryBytes: number,
+): boolean {
+  if (op === IO_OP.FLUSH) return true;
+  return (op === IO_OP.READ || op === IO_OP.WRITE) && bytes !== 0 && bytes % blockBytes === 0 &&
+    offsetBytes >= 0 && offsetBytes % blockBytes === 0 && offsetBytes + bytes <= deviceBytes &&
+    buffer + bytes <= memoryBytes;
+}
+
+/** Moves the bytes of a well-formed request; the result of its completion. */
+export function transfer(
+  media: Media,
+  memory: Uint8Array,
+  op: number,
+  offsetBytes: number,
+  bytes: number,
+  buffer: number,
+): number {
+  if (op === IO_OP.READ) return media.read(offsetBytes, memory, buffer, bytes);
+  if (op === IO_OP.WRITE) return media.write(offsetBytes, memory, buffer, bytes);
+  return 0;
+}
+
+/** Refuses a second memory: what is in flight names places in the first. */
+export function checkNotAttached(memory: Uint8Array | null): void {
+  if (memory === null) return;
+  throw new TypeError("Cannot attach memory: the device must have none: received a second one");
+}
+
+/** Whole blocks that cover `bytes`; a read that passes the end of the media is short, as it is for files. */
+export function blocksOf(bytes: number, blockBytes: number): number {
+  return Math.ceil(bytes / blockBytes);
+}
+
+/** Refused writes leave the media as they are; these errors are the media's own. */
+export const NO_MEMORY: Uint8Array = new Uint8Array(0);
+
+/** What a request that is not well-formed completes with. */
+export const REFUSED: number = -ERRNO.EINVAL;

@@ -1,0 +1,32 @@
+/**
+ * The bounds of this room, in one place.
+ *
+ * @module
+ */
+
+/** Most requests that one device or queue holds. A ring of 4,096 hides 7 ms of latency at 585 k IOPS. */
+export const MAX_DEPTH = 4096;
+
+/** Requests a device holds when nothing else is said. */
+export const DEFAULT_DEPTH = 128;
+
+/** Most devices under one queue. */
+export const MAX_DEVICES = 64;
+
+/** Most bytes that a media or a device spans: offsets are whole numbers below 2^53. */
+export const MAX_MEDIA_BYTES: number = 2 ** 52;
+
+/** Most equal servers of a 3D XPoint drive: each operation looks through them for the free one. */
+export const MAX_UNITS = 1024;
+
+/** Most dies of a NAND drive: 32 TB of them. */
+export const MAX_DIES = 65_536;
+
+/** Most fault rules of one fault device. */
+export const MAX_FAULTS = 256;
+
+/** Most events that one log records: 40 bytes each, below 1 GiB. */
+export const MAX_LOG_EVENTS: number = 2 ** 24;
+
+/** Most steps in a row of `drive` that do not move time: far more than completions can be due at once. */
+export const MAX_IDLE_STEPS = 100_000;
