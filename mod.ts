@@ -1,9 +1,10 @@
 /**
- * Software-defined memory for embedding rows: tables far larger than DRAM on fast storage, the hot rows in
- * a small cache, lookups pooled and decoded on the way.
+ * Software-defined memory for embedding rows: tables far larger than DRAM on fast storage, the hot
+ * rows in a small cache, lookups pooled and decoded on the way.
  *
- * Everything here is also in its room: `/kernels` knows bytes, `/cache` order, `/tiers` time, `/prefetch` the
- * future, and `/pipeline` is where they meet. Start with `buildTable` and `openPipeline`.
+ * Everything here is also in its room: `/kernels` knows bytes, `/cache` order, `/tiers` time,
+ * `/prefetch` the future, and `/pipeline` is where they meet. Start with `buildTable` and
+ * `openPipeline`.
  *
  * @example Write a table and look two bags up
  * ```ts
@@ -142,8 +143,8 @@ export {
   type IoQueueOptions,
   type IoRequests,
   type Media,
-  memoryMedia,
   type MemoryDeviceOptions,
+  memoryMedia,
   openDevice,
   type OpenDeviceOptions,
   type OpenedDevice,

@@ -1,6 +1,7 @@
 /**
- * The errors of the whole library. Results are numbers and exceptions are for mistakes: a request that
- * fails reports a negative errno in its completion, and only a set-up or a promise throws one of these.
+ * The errors of the whole library. Results are numbers and exceptions are for mistakes: a request
+ * that fails reports a negative errno in its completion, and only a set-up or a promise throws one
+ * of these.
  *
  * @module
  */
@@ -55,8 +56,8 @@ export function errnoName(errno: number): string {
 }
 
 /**
- * The positive Linux error number of what `node:fs` threw: by name, as numbers differ between systems.
- * EIO where the name is not one of {@linkcode ERRNO}.
+ * The positive Linux error number of what `node:fs` threw: by name, as numbers differ between
+ * systems. EIO where the name is not one of {@linkcode ERRNO}.
  */
 export function errnoOf(error: unknown): number {
   const code = (error as { code?: unknown } | null)?.code;

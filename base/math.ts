@@ -1,7 +1,8 @@
 /**
- * Logarithm and exponential with the same bits on every engine. `Math.log` and `Math.exp` may differ in the
- * last bit from one engine to the next (ECMA-262 leaves their precision open), and a simulation would then
- * run differently. Only + - * / on doubles here, which IEEE 754 fixes, each in one written order.
+ * Logarithm and exponential with the same bits on every engine. `Math.log` and `Math.exp` may
+ * differ in the last bit from one engine to the next (ECMA-262 leaves their precision open), and a
+ * simulation would then run differently. Only + - * / on doubles here, which IEEE 754 fixes, each
+ * in one written order.
  *
  * @module
  */
@@ -27,10 +28,11 @@ const WORDS = new Uint32Array(DOUBLE.buffer);
 const HIGH = findHighWord();
 
 /**
- * The natural logarithm of `x`, within 1 ulp of the true one in all that was tried. -Infinity for 0, NaN below.
+ * The natural logarithm of `x`, within 1 ulp of the true one in all that was tried. -Infinity for
+ * 0, NaN below.
  *
- * With x = 2^k m and m in [sqrt 1/2, sqrt 2), s = f / (2 + f) and f = m - 1: log m = 2 atanh s, and since
- * 2 s = f - s f, the part that f gives is exact and only a small correction is rounded.
+ * With x = 2^k m and m in [sqrt 1/2, sqrt 2), s = f / (2 + f) and f = m - 1: log m = 2 atanh s, and
+ * since 2 s = f - s f, the part that f gives is exact and only a small correction is rounded.
  */
 export function log(x: number): number {
   if (!(x > 0) || x === Infinity) return x === 0 ? -Infinity : x > 0 ? Infinity : NaN;
@@ -58,7 +60,8 @@ export function log(x: number): number {
 }
 
 /**
- * e to the power `x`, within 1 ulp of the true one in all that was tried where the result is a normal number.
+ * e to the power `x`, within 1 ulp of the true one in all that was tried where the result is a
+ * normal number.
  *
  * With k = round(x / ln 2) and r = x - k ln 2: the Taylor series of e^r, times 2^k.
  */

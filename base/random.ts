@@ -1,5 +1,6 @@
 /**
- * Seeded random numbers: the only source of randomness in the library, so that a seed replays a run.
+ * Seeded random numbers: the only source of randomness in the library, so that a seed replays a
+ * run.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * XXH32, the checksum of table blocks (specification: xxHash fast digest algorithm 0.1.1). Four 32-bit
- * lanes suit `Math.imul`; measured here 145 ns for 512 bytes, where CRC-32C sliced by eight took 433.
+ * XXH32, the checksum of table blocks (specification: xxHash fast digest algorithm 0.1.1). Four
+ * 32-bit lanes suit `Math.imul`; measured here 145 ns for 512 bytes, where CRC-32C sliced by eight
+ * took 433.
  *
  * @module
  */
@@ -11,7 +12,10 @@ const P3 = 0xc2b2ae3d | 0;
 const P4 = 0x27d4eb2f | 0;
 const P5 = 0x165667b1 | 0;
 
-/** XXH32 of `bytes[start, end)` with `seed`, as an unsigned 32-bit integer. Any alignment; no allocation. */
+/**
+ * XXH32 of `bytes[start, end)` with `seed`, as an unsigned 32-bit integer. Any alignment; no
+ * allocation.
+ */
 export function xxh32(bytes: Uint8Array, start: number, end: number, seed: number): number {
   let at = start;
   let h: number;

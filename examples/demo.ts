@@ -1,6 +1,7 @@
 /**
- * The main job, end to end on real input: GloVe rows in a table file on disk, the sentences of the Brown
- * corpus as bags, a row cache over a few per cent of the rows, every vector checked against the truth.
+ * The main job, end to end on real input: GloVe rows in a table file on disk, the sentences of the
+ * Brown corpus as bags, a row cache over a few per cent of the rows, every vector checked against
+ * the truth.
  *
  * `deno task demo --help` lists the options.
  *
@@ -8,11 +9,11 @@
  */
 
 import { fromFileUrl } from "@std/path";
-import { checkBits, checkCosine } from "./demo/check.ts";
+import { checkBits, checkCosine, truthOf } from "./demo/check.ts";
 import { hitRatioCurve } from "./demo/curve.ts";
 import { measureCosts, runFigures, serveFromDram, timesOf } from "./demo/figures.ts";
 import { type Input, loadInput } from "./demo/input.ts";
-import { cacheRows, type DemoOptions, HELP, parseOptions } from "./demo/options.ts";
+import { cacheRows, type DemoOptions, HELP, parseOptions, UsageError } from "./demo/options.ts";
 import { printDevices, printFigures, printSearch } from "./demo/print.ts";
 import { renderReadmeSvg, renderReport } from "./demo/report.ts";
 import type { DeviceTimes, RunFigures } from "./demo/results.ts";
@@ -32,7 +33,8 @@ interface Served {
 }
 
 async function demo(options: DemoOptions, signal: AbortSignal): Promise<void> {
-  const input = await loadInput({ synthetic: options.synthetic, folder: FOLDER, say, signal });
+  const { synthetic, folder = FOLDER } = options;
+  const input = await loadInput({ synthetic, folder, say, signal });
   const served = await serveAll(input, options);
   const { sampled, lowestCosine } = await checkCosine(input.exact, input.bags, served.vectors);
   const notes = [
@@ -61,13 +63,22 @@ async function demo(options: DemoOptions, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** The job with all rows in DRAM, on the chosen device, and on the simulated drives; each one checked. */
+/**
+ * The job with all rows in DRAM, on the chosen device, and on the simulated drives; each one
+ * checked.
+ */
 async function serveAll({ table, bags }: Input, options: DemoOptions): Promise<Served> {
   const { policy, device } = options;
   const batches = toBatches(bags, options.batch);
   const maxBatchKeys = maxKeys(batches);
-  const world = { table, cacheRows: cacheRows(options.cache, table.rowCount), policy, maxBatchKeys };
+  const world = {
+    table,
+    cacheRows: cacheRows(options.cache, table.rowCount),
+    policy,
+    maxBatchKeys,
+  };
   const vectors = new Float32Array((bags.offsets.length - 1) * table.dim);
+  const truth = truthOf(table, bags);
   const dram = await serveFromDram(world, batches, vectors);
   const costs = await measureCosts(world, batches, dram.times, vectors);
   const over = async (opened: World): Promise<[RunFigures, DeviceTimes]> => {
@@ -76,7 +87,7 @@ async function serveAll({ table, bags }: Input, options: DemoOptions): Promise<S
     // What an earlier run left would pass the check.
     vectors.fill(NaN);
     const times = await serve(at.pipeline, at.clock, batches, table.dim, vectors);
-    checkBits(table, bags, vectors);
+    checkBits(truth, vectors, table.dim);
     return [runFigures(at, table, bags.keys, times), timesOf(at, times)];
   };
   const drive = DRIVES.find((name) => name === device);
@@ -91,27 +102,29 @@ async function serveAll({ table, bags }: Input, options: DemoOptions): Promise<S
   return { run, devices, vectors };
 }
 
-/** One line for what the user can mend, and the exit code. */
-function fail(error: unknown): never {
+/** One line for people; 2 for a wrong option. */
+function fail(error: unknown): number {
   const message = error instanceof Error ? error.message : String(error);
-  console.error(error instanceof Deno.errors.NotCapable ? message.split("\n")[0] : message);
-  const usage = error instanceof Error && error.name === "UsageError";
-  Deno.exit(usage ? 2 : 1);
+  console.error(message.split("\n")[0]);
+  return error instanceof UsageError ? 2 : 1;
 }
 
-if (import.meta.main) {
+async function main(): Promise<number> {
   const stop = new AbortController();
   Deno.addSignalListener("SIGINT", () => {
-    // The build removes its unfinished file when it sees this; anything else has nothing to lose.
-    stop.abort(new Error("Stopped: nothing half-written is left"));
+    stop.abort(new Error("Stopped, and nothing half-written is left"));
+    // Whatever has nothing to clean up does not look at the signal.
     setTimeout(() => Deno.exit(130), 500);
   });
   try {
     const options = parseOptions(Deno.args);
     if (options.help) say(HELP);
     else await demo(options, stop.signal);
+    return 0;
   } catch (error) {
-    fail(error);
+    const code = fail(error);
+    return stop.signal.aborted ? 130 : code;
   }
-  Deno.exit(0);
 }
+
+if (import.meta.main) Deno.exit(await main());

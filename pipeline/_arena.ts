@@ -1,7 +1,7 @@
 /**
  * One piece of memory per pipeline: the aligned bounce buffers that direct reads land in, then each
- * table's rows. A `WebAssembly.Memory`, because its base is page-aligned (O_DIRECT and registered buffers
- * need that), it can be shared with workers, and SIMD kernels can read it in place.
+ * table's rows. A `WebAssembly.Memory`, because its base is page-aligned (O_DIRECT and registered
+ * buffers need that), it can be shared with workers, and SIMD kernels can read it in place.
  *
  * @module
  */

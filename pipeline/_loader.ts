@@ -1,6 +1,6 @@
 /**
- * Brings missing rows from the device to their slots: a bounded waiting list, one aligned bounce buffer
- * per read in flight, checksum, copy, and a few tries before a row is given up.
+ * Brings missing rows from the device to their slots: a bounded waiting list, one aligned bounce
+ * buffer per read in flight, checksum, copy, and a few tries before a row is given up.
  *
  * @module
  */
@@ -199,7 +199,8 @@ export class Loader {
   }
 
   #submit(): void {
-    // The queue is ours alone and holds as many requests as there are reads in flight: it takes them all.
+    // The queue is ours alone and holds as many requests as there are reads in flight: it takes
+    // them all.
     const taken = this.#queue.enqueue(this.#requests, 0);
     if (taken !== this.#requests.count) throw new Error("broken invariant: the queue is full");
     this.#requests.count = 0;

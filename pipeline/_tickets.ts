@@ -1,6 +1,6 @@
 /**
- * Batches in flight. Each record owns its columns, so that a caller may reuse its arrays at once, and
- * lives on after release or cancel until the last of its reads is over: that bounds what waits.
+ * Batches in flight. Each record owns its columns, so that a caller may reuse its arrays at once,
+ * and lives on after release or cancel until the last of its reads is over: that bounds what waits.
  *
  * @module
  */

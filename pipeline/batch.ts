@@ -41,8 +41,8 @@ export interface PartBounds {
 }
 
 /**
- * Throws a RangeError naming the first thing wrong with part number `index`, before anything of the batch
- * is touched. One pass over offsets and keys, about 1 ns each.
+ * Throws a RangeError naming the first thing wrong with part number `index`, before anything of the
+ * batch is touched. One pass over offsets and keys, about 1 ns each.
  */
 export function checkPart(index: number, part: BatchPart, bounds: PartBounds): void {
   const what = `Cannot stage batch: part ${index}`;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { checkInteger } from "../base/checks.ts";
 import { DeviceError, errnoOf } from "../base/errors.ts";
@@ -41,12 +41,13 @@ export interface BuildTableOptions {
 const CHUNK_BYTES = 2 ** 20;
 
 /**
- * Writes the rows as a table file at `path`: aside, fsynced, renamed, the folder fsynced, so that a file of
- * that name is always whole. Whatever goes wrong, the unfinished file is removed and an existing one is
- * left as it was. Memory: one megabyte and 4 bytes a block.
+ * Writes the rows as a table file at `path`: aside, fsynced, renamed, the folder fsynced, so that a
+ * file of that name is always whole. Whatever goes wrong, the unfinished file is removed and an
+ * existing one is left as it was. Memory: one megabyte and 4 bytes a block.
  *
  * @param path The file to write.
- * @param rows The rows in key order, each fp32 of length `dim`; an array may be reused between rows.
+ * @param rows The rows in key order, each fp32 of length `dim`; an array may be reused between
+ * rows.
  * @returns The header of the written file.
  * @throws {RangeError} when an option or a row is wrong, or there is no row.
  * @throws {DeviceError} when the disk fails, ENOSPC for a full one.
@@ -56,7 +57,8 @@ const CHUNK_BYTES = 2 ** 20;
  * import { buildTable, openTable } from "@rowtier/rowtier/pipeline";
  *
  * const path = await Deno.makeTempFile({ suffix: ".rows" });
- * const header = await buildTable(path, [Float32Array.of(0, 1), Float32Array.of(2, 3)], { dim: 2 });
+ * const rows = [Float32Array.of(0, 1), Float32Array.of(2, 3)];
+ * const header = await buildTable(path, rows, { dim: 2 });
  * if (header.rowCount !== 2 || header.format.name !== "q8") throw new Error("unreachable");
  * openTable(path); // throws when the file is cut, flipped or foreign
  * await Deno.remove(path);
@@ -69,14 +71,16 @@ export async function buildTable(
 ): Promise<TableHeader> {
   const writer = new BlockWriter(path, options);
   try {
+    await writer.open();
     for await (const row of rows) {
       options.signal?.throwIfAborted();
-      writer.add(row);
+      // Writing lets the event loop run: about once a megabyte a signal can arrive.
+      if (writer.add(row)) await writer.writeBlocks();
     }
     options.signal?.throwIfAborted();
-    return writer.finish();
+    return await writer.finish();
   } catch (error) {
-    writer.abandon();
+    await writer.abandon();
     throw error;
   }
 }
@@ -95,7 +99,7 @@ class BlockWriter {
   #checksums = new Uint32Array(1024);
   #rows = 0;
   #writtenBlocks = 0;
-  #file = -1;
+  #file: FileHandle | undefined;
 
   constructor(path: string, options: BuildTableOptions) {
     const what = `Cannot build table ${path}`;
@@ -115,13 +119,17 @@ class BlockWriter {
     this.#blockRows = Math.floor(this.#blockBytes / this.#rowBytes);
     this.#chunk = new Uint8Array(Math.ceil(CHUNK_BYTES / this.#blockBytes) * this.#blockBytes);
     this.#onProgress = options.onProgress;
-    // Beside the target, as a rename is atomic within one file system only; named by the file's id, so
-    // that two builds of one path never write into each other.
+    // Beside the target, as a rename is atomic within one file system only; named by the file's id,
+    // so that two builds of one path never write into each other.
     this.#aside = `${path}.${hex(this.#id.subarray(0, 4))}.partial`;
-    this.#file = this.#onDisk("creating", () => openSync(this.#aside, "w"));
   }
 
-  add(row: Float32Array): void {
+  async open(): Promise<void> {
+    this.#file = await this.#onDisk("creating", open(this.#aside, "w"));
+  }
+
+  /** Adds a row; true when `writeBlocks` must run before the next. */
+  add(row: Float32Array): boolean {
     if (row.length !== this.#dim) {
       throw new RangeError(
         `Cannot build table ${this.#path}: row ${this.#rows} must have ${this.#dim} values: ` +
@@ -135,43 +143,40 @@ class BlockWriter {
     const start = block * this.#blockBytes + (this.#rows % this.#blockRows) * this.#rowBytes;
     this.#format.quantise(row, 0, this.#dim, this.#chunk, start);
     this.#rows++;
-    if (
-      this.#rows % this.#blockRows === 0 && (block + 1) * this.#blockBytes === this.#chunk.length
-    ) {
-      this.#writeBlocks();
-    }
+    return this.#rows % this.#blockRows === 0 &&
+      (block + 1) * this.#blockBytes === this.#chunk.length;
   }
 
-  finish(): TableHeader {
+  /** Writes what is left, makes it durable, and gives it its name. */
+  async finish(): Promise<TableHeader> {
     if (this.#rows === 0) {
       throw new RangeError(`Cannot build table ${this.#path}: rows must be at least 1: received 0`);
     }
-    this.#writeBlocks();
+    await this.writeBlocks();
     const shape = tableShape(this.#format, this.#dim, this.#blockBytes, this.#rows);
     const tail = new Uint8Array(shape.fileBytes - shape.checksumsOffset);
     const view = new DataView(tail.buffer);
     for (let b = 0; b < shape.blockCount; b++) view.setUint32(4 * b, this.#checksums[b], true);
     const checksumsXxh32 = xxh32(tail, 0, tail.length, 0);
     const header = { ...shape, id: this.#id.slice(), checksumsXxh32 };
-    this.#write(tail, tail.length, shape.checksumsOffset);
+    await this.#write(tail, tail.length, shape.checksumsOffset);
     // The header last: until then the file has no magic number.
-    this.#write(encodeHeader(header), HEADER_BYTES, 0);
-    this.#onDisk("syncing", () => fsyncSync(this.#file));
-    closeSync(this.#file);
-    this.#file = -1;
-    this.#onDisk("renaming", () => renameSync(this.#aside, this.#path));
-    syncFolder(dirname(this.#path));
+    await this.#write(encodeHeader(header), HEADER_BYTES, 0);
+    await this.#onDisk("syncing", this.#opened.sync());
+    await this.#close();
+    await this.#onDisk("renaming", rename(this.#aside, this.#path));
+    await syncFolder(dirname(this.#path));
     return header;
   }
 
   /** Removes what was written so far. */
-  abandon(): void {
-    if (this.#file >= 0) closeSync(this.#file);
-    this.#file = -1;
-    rmSync(this.#aside, { force: true });
+  async abandon(): Promise<void> {
+    await this.#close();
+    await rm(this.#aside, { force: true });
   }
 
-  #writeBlocks(): void {
+  /** Writes the full blocks, and at the end the last one, and starts over with an empty chunk. */
+  async writeBlocks(): Promise<void> {
     const blocks = Math.ceil(this.#rows / this.#blockRows) - this.#writtenBlocks;
     const checksums = this.#roomFor(this.#writtenBlocks + blocks);
     for (let b = 0; b < blocks; b++) {
@@ -185,26 +190,35 @@ class BlockWriter {
       );
     }
     const at = HEADER_BYTES + this.#writtenBlocks * this.#blockBytes;
-    this.#write(this.#chunk, blocks * this.#blockBytes, at);
+    await this.#write(this.#chunk, blocks * this.#blockBytes, at);
     this.#chunk.fill(0);
     this.#writtenBlocks += blocks;
     this.#onProgress?.(this.#rows);
   }
 
-  #write(bytes: Uint8Array, count: number, at: number): void {
+  get #opened(): FileHandle {
+    if (this.#file === undefined) throw new Error("broken invariant: the file is not open");
+    return this.#file;
+  }
+
+  async #close(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+
+  async #write(bytes: Uint8Array, count: number, at: number): Promise<void> {
     // A write may take less than it is given, near a full disk for one.
     for (let done = 0; done < count;) {
-      done += this.#onDisk(
-        "writing",
-        () => writeSync(this.#file, bytes, done, count - done, at + done),
-      );
+      const write = this.#opened.write(bytes, done, count - done, at + done);
+      done += (await this.#onDisk("writing", write)).bytesWritten;
     }
   }
 
   /** Names the table and the step when the disk fails. */
-  #onDisk<T>(step: string, run: () => T): T {
+  async #onDisk<T>(step: string, work: Promise<T>): Promise<T> {
     try {
-      return run();
+      return await work;
     } catch (error) {
       // A refused permission names its own flag.
       if ((error as { code?: unknown }).code === undefined) throw error;
@@ -226,19 +240,12 @@ function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Makes the rename durable; where a folder cannot be opened or synced (Windows) there is nothing to do. */
-function syncFolder(path: string): void {
-  let folder: number;
-  try {
-    folder = openSync(path, "r");
-  } catch {
-    return;
-  }
-  try {
-    fsyncSync(folder);
-  } catch {
-    // Some file systems refuse; the rename itself is atomic all the same.
-  } finally {
-    closeSync(folder);
-  }
+/**
+ * Makes the rename durable; where a folder cannot be opened or synced (Windows) there is nothing to
+ * do.
+ */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r").catch(() => undefined);
+  await folder?.sync().catch(() => {});
+  await folder?.close();
 }

@@ -1,6 +1,6 @@
 /**
- * CPU time in virtual time. A simulated drive takes virtual ns but the code around it takes none, so a
- * simulated run would be flattered; measured costs per unit of work put it right.
+ * CPU time in virtual time. A simulated drive takes virtual ns but the code around it takes none,
+ * so a simulated run would be flattered; measured costs per unit of work put it right.
  *
  * @module
  */

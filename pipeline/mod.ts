@@ -1,6 +1,6 @@
 /**
- * Tables on slow storage, served: table files, the loader that brings rows to the cache, and the pipeline
- * where kernels, cache, tiers and prefetch meet.
+ * Tables on slow storage, served: table files, the loader that brings rows to the cache, and the
+ * pipeline where kernels, cache, tiers and prefetch meet.
  *
  * @example Write a table and look two bags up
  * ```ts
@@ -30,14 +30,12 @@ export {
   type OpenPipelineTable,
 } from "./open_pipeline.ts";
 export type { LoaderCounters } from "./_loader.ts";
-export {
-  NO_TICKET,
-  Pipeline,
-  type PipelineCounters,
-  type PipelineMemory,
-  type PipelineOptions,
-  type PipelineTable,
-  TICKET_STATE,
-} from "./pipeline.ts";
+export type {
+  PipelineCounters,
+  PipelineMemory,
+  PipelineOptions,
+  PipelineTable,
+} from "./options.ts";
+export { NO_TICKET, Pipeline, TICKET_STATE } from "./pipeline.ts";
 export { openTable, readTable, type Table, tableRows, verifyTable } from "./table_file.ts";
 export { TableFileError, type TableHeader } from "./table_header.ts";

@@ -6,7 +6,8 @@
 
 import { checkInteger } from "../base/checks.ts";
 import { createIoQueue, type DeviceRung, openDevice, RealClock } from "../tiers/mod.ts";
-import { Pipeline, type PipelineOptions, type PipelineTable } from "./pipeline.ts";
+import type { PipelineOptions, PipelineTable } from "./options.ts";
+import { Pipeline } from "./pipeline.ts";
 import { openTable } from "./table_file.ts";
 
 /** A table file to serve, and how. */
@@ -39,7 +40,8 @@ export interface OpenedPipeline extends Disposable {
 }
 
 /**
- * Opens table files and serves them from disk. Needs `--allow-read`; with `--allow-ffi` it reads through io_uring.
+ * Opens table files and serves them from disk. Needs `--allow-read`; with `--allow-ffi` it reads
+ * through io_uring.
  *
  * @throws {TableFileError} when a file is cut, flipped or foreign.
  * @throws {UnsupportedTargetError} when an explicit mode is not to be had here, with the reason.

@@ -24,8 +24,8 @@ export interface Table extends TableHeader {
 }
 
 /**
- * Reads and checks the header, the file's size and the checksums' own checksum; the rows themselves are
- * verified as they are read, or all at once by {@linkcode verifyTable}.
+ * Reads and checks the header, the file's size and the checksums' own checksum; the rows themselves
+ * are verified as they are read, or all at once by {@linkcode verifyTable}.
  *
  * @throws {TableFileError} when the file is cut, flipped or foreign, saying what and at which byte.
  */
@@ -98,8 +98,8 @@ export function readTable(
 }
 
 /**
- * Decodes the table's rows in key order, block by block, checking each: what it takes to write a table
- * again in another format. The array is reused from row to row. Memory: about a megabyte.
+ * Decodes the table's rows in key order, block by block, checking each: what it takes to write a
+ * table again in another format. The array is reused from row to row. Memory: about a megabyte.
  *
  * @throws {TableFileError} naming the first damaged block and its byte.
  *

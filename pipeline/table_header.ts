@@ -22,17 +22,18 @@
  * | 108-4091 | zeros |
  * | 4092-4095 | u32 XXH32 of bytes 0-4091, seed 0 |
  *
- * From byte 4096 on the blocks: `rows in a block` rows one after the other, then zeros. A row never straddles
- * a block, so that one read brings a row. After the blocks one u32 per block, its XXH32 with seed
- * (first u32 of the id + block number) mod 2^32, so that a block in the wrong place or from another file
- * fails too; then zeros up to a multiple of 512. NumPy reads the rows in place:
+ * From byte 4096 on the blocks: `rows in a block` rows one after the other, then zeros. A row never
+ * straddles a block, so that one read brings a row. After the blocks one u32 per block, its XXH32
+ * with seed (first u32 of the id + block number) mod 2^32, so that a block in the wrong place or
+ * from another file fails too; then zeros up to a multiple of 512. NumPy reads the rows in place:
  *
  * ```python
  * blocks = np.memmap(path, np.uint8, "r", offset=4096, shape=(block_count, block_bytes))
  * rows = blocks[:, : rows_in_block * row_bytes].reshape(-1, row_bytes)[:row_count]
  * ```
  *
- * The promise: every later version reads what this one writes, or refuses it by name and says how to convert it.
+ * The promise: every later version reads what this one writes, or refuses it by name and says how
+ * to convert it.
  *
  * @module
  */

@@ -62,11 +62,12 @@ function demo(args: string[], map: string[]): Promise<number> {
   ]);
 }
 
-/** What `--report PATH`, `--picture=PATH` and the like name; a comma would split the permission. */
+/** What `--report PATH`, `--folder=PATH` and the like name; a comma would split the permission. */
 export function outputPaths(args: string[]): string[] {
   const paths = args.map((arg, i) => {
-    const [, equals, path] = /^--(?:report|picture)(?:(=)(.*))?$/s.exec(arg) ?? [null, "=", ""];
-    return equals === undefined ? args[i + 1] ?? "" : path;
+    const option = /^--(?:report|picture|folder)(?:(=)(.*))?$/s.exec(arg);
+    if (option === null) return "";
+    return option[1] === undefined ? args[i + 1] ?? "" : option[2];
   });
   return paths.filter((path) => path !== "").map((path) => path.replaceAll(",", ",,"));
 }

@@ -1,6 +1,6 @@
 /**
- * A binary heap of events by time, then by sequence number, so that two at one time come out in the order
- * they were made. On typed arrays: an event is a small integer.
+ * A binary heap of events by time, then by sequence number, so that two at one time come out in the
+ * order they were made. On typed arrays: an event is a small integer.
  *
  * @module
  */

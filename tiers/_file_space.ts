@@ -6,27 +6,15 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { checkInteger } from "../base/checks.ts";
-import { DeviceError, ERRNO, UnsupportedTargetError } from "../base/errors.ts";
+import { DeviceError, ERRNO, errnoOf, UnsupportedTargetError } from "../base/errors.ts";
 import { IO_OP } from "./io.ts";
-import { MAX_DEPTH } from "./limits.ts";
-
-/**
- * Most files of one device: each costs a descriptor, and systems commonly allow 1,024 of them or
- * more.
- */
-export const MAX_FILES = 4096;
+import { MAX_DEPTH, MAX_FILES, SECTOR_BYTES } from "./limits.ts";
 
 /**
  * Each file starts at a multiple of this, whatever its size, so that the granule may change under a
  * table.
  */
 export const FILE_ALIGN_BYTES: number = 2 ** 20;
-
-/**
- * The granule assumed until something larger is asked for; all disks of the last decades take it or
- * 4096.
- */
-export const SECTOR_BYTES = 512;
 
 /** Open files and their sizes, by position. */
 export interface OpenFiles {
@@ -128,17 +116,6 @@ function openFile(what: string, path: string, direct: boolean): number {
 function readGranted(path: string): boolean {
   if (!("Deno" in globalThis)) return true;
   return Deno.permissions.querySync({ name: "read", path }).state === "granted";
-}
-
-/**
- * The positive Linux error number of what `node:fs` threw: by name, as numbers differ between
- * systems.
- */
-export function errnoOf(error: unknown): number {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === "string" && Object.hasOwn(ERRNO, code)
-    ? ERRNO[code as keyof typeof ERRNO]
-    : ERRNO.EIO;
 }
 
 /**

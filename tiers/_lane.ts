@@ -1,6 +1,6 @@
 /**
- * Requests that wait for one device at one priority, in order: columns that devices take from the front of
- * without another copy.
+ * Requests that wait for one device at one priority, in order: columns that devices take from the
+ * front of without another copy.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Time in a NAND drive: controller, die (tR), channel, bus, each a server that takes one page at a time. What
- * waits at depth are reads that meet at one die; the tail are reads that land behind an erase or a program.
+ * Time in a NAND drive: controller, die (tR), channel, bus, each a server that takes one page at a
+ * time. What waits at depth are reads that meet at one die; the tail are reads that land behind an
+ * erase or a program.
  *
  * @module
  */
@@ -56,9 +57,9 @@ export class NandModel implements Timing {
   }
 
   /**
-   * Bus, channel, die: a page really takes them the other way round. Its total is the same, but so each server is
-   * asked in the order of time. Tried: the real order; a page that waits for its die then books the bus before
-   * others that are ready sooner, and one behind an erase held up all.
+   * Bus, channel, die: a page really takes them the other way round. Its total is the same, but so
+   * each server is asked in the order of time. Tried: the real order; a page that waits for its die
+   * then books the bus before others that are ready sooner, and one behind an erase held up all.
    */
   #readPage(page: number, startNs: number): number {
     const { channels, diesPerChannel, senseNs, channelNs, busNs, suspendNs } = this.#profile;
@@ -80,9 +81,9 @@ export class NandModel implements Timing {
   }
 
   /**
-   * When a read that could begin at `beginNs` does. Erases come by themselves, as collection and refreshing make them:
-   * a process in time, so that the share of reads that meet one does not grow with the depth. A
-   * chance for each read would hold up the reads behind it as well.
+   * When a read that could begin at `beginNs` does. Erases come by themselves, as collection and
+   * refreshing make them: a process in time, so that the share of reads that meet one does not grow
+   * with the depth. A chance for each read would hold up the reads behind it as well.
    */
   #afterErase(die: number, beginNs: number): number {
     const { eraseNs } = this.#profile;

@@ -8,10 +8,9 @@ import { ERRNO } from "../base/errors.ts";
 import { IO_OP } from "./io.ts";
 import type { Media } from "./media.ts";
 
-/** The granule of simulated devices where none is given: the smallest that drives are formatted to. */
-export const SECTOR_BYTES = 512;
-
-/** True for a request that lies on the device's blocks and in the attached memory. NaN is nowhere. */
+/**
+ * True for a request that lies on the device's blocks and in the attached memory. NaN is nowhere.
+ */
 export function isWellFormed(
   op: number,
   offsetBytes: number,
@@ -47,12 +46,15 @@ export function checkNotAttached(memory: Uint8Array | null): void {
   throw new TypeError("Cannot attach memory: the device must have none: received a second one");
 }
 
-/** Whole blocks that cover `bytes`; a read that passes the end of the media is short, as it is for files. */
+/**
+ * Whole blocks that cover `bytes`; a read that passes the end of the media is short, as it is for
+ * files.
+ */
 export function blocksOf(bytes: number, blockBytes: number): number {
   return Math.ceil(bytes / blockBytes);
 }
 
-/** Refused writes leave the media as they are; these errors are the media's own. */
+/** Stands for the memory of a device that has none attached: no request fits in it. */
 export const NO_MEMORY: Uint8Array = new Uint8Array(0);
 
 /** What a request that is not well-formed completes with. */

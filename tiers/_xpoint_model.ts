@@ -1,6 +1,6 @@
 /**
- * Time in a 3D XPoint drive: no block is slower than another and nothing is collected, so that a few equal servers
- * describe it, with a part of the latency that keeps none of them busy.
+ * Time in a 3D XPoint drive: no block is slower than another and nothing is collected, so that a
+ * few equal servers describe it, with a part of the latency that keeps none of them busy.
  *
  * @module
  */
@@ -16,7 +16,10 @@ import type { Timing } from "./_timing.ts";
 export class XpointModel implements Timing {
   readonly #profile: XpointProfile;
   readonly #random: Random;
-  /** When each unit is free. Fractions of a ns are kept here: 0.3 ns a granule is 0.4 % of the bandwidth. */
+  /**
+   * When each unit is free. Fractions of a ns are kept here: 0.3 ns a granule is 0.4 % of the
+   * bandwidth.
+   */
   readonly #freeNs: Float64Array;
   #writtenNs = 0;
 
@@ -56,8 +59,9 @@ export class XpointModel implements Timing {
 }
 
 /**
- * The unit that is free first. Tried: units in turn, as NVMeVirt takes them; one late read then holds up its unit's
- * queue while others idle, and p99 at depth 16 came to 92 us where the drive has 41.
+ * The unit that is free first. Tried: units in turn, as NVMeVirt takes them; one late read then
+ * holds up its unit's queue while others idle, and p99 at depth 16 came to 92 us where the drive
+ * has 41.
  */
 function earliest(freeNs: Float64Array): number {
   let unit = 0;

@@ -16,13 +16,15 @@ export interface Driven {
    * itself (a real device) says the current time while anything is in flight.
    */
   readonly wakeNs: number;
-  /** Moves the state machine to `nowNs`, which never decreases; returns how many things happened. */
+  /**
+   * Moves the state machine to `nowNs`, which never decreases; returns how many things happened.
+   */
   step(nowNs: number): number;
 }
 
 /**
- * Media and time. A device is one linear space of blocks; memory is attached once, and requests name
- * places in it. It never blocks, but for the file device, whose read is a system call.
+ * Media and time. A device is one linear space of blocks; memory is attached once, and requests
+ * name places in it. It never blocks, but for the file device, whose read is a system call.
  *
  * Every request taken completes exactly once, and until then the device owns the request's memory.
  */
@@ -40,22 +42,22 @@ export interface BlockDevice extends Driven, Disposable {
   /** Gives it the memory that requests name by `buffer`; once, before the first submit. */
   attach(memory: Uint8Array): void;
   /**
-   * Takes requests `[from, requests.count)` in order, at most as many as it has room for, and returns
-   * how many it took. A malformed request is taken and completes with -EINVAL. An instruction to the
-   * hardware goes out here: one system call a batch.
+   * Takes requests `[from, requests.count)` in order, at most as many as it has room for, and
+   * returns how many it took. A malformed request is taken and completes with -EINVAL. An
+   * instruction to the hardware goes out here: one system call a batch.
    */
   submit(requests: IoRequests, from: number): number;
   /** Appends what has completed to `completions` and returns how many; never waits. */
   poll(completions: IoCompletions): number;
   /**
-   * Asks for the request tagged `user` to end early. It still completes exactly once: with -ECANCELED,
-   * or as it would have. An unknown tag is ignored.
+   * Asks for the request tagged `user` to end early. It still completes exactly once: with
+   * -ECANCELED, or as it would have. An unknown tag is ignored.
    */
   cancel(user: number): void;
   /**
    * Blocks the thread until at least `minimum` completions can be polled, if the device is real; a
-   * simulated one returns at once, as only its clock's owner can move time. Never waits for more than
-   * is in flight.
+   * simulated one returns at once, as only its clock's owner can move time. Never waits for more
+   * than is in flight.
    */
   wait(minimum: number): void;
 }

@@ -9,16 +9,17 @@ import type { Driven } from "./device.ts";
 import { MAX_IDLE_STEPS } from "./limits.ts";
 
 /**
- * Moves `clock` to `driven.wakeNs` and steps, until `done` says so. `done` is called before each step: it is where
- * completions are reaped and new requests are made.
+ * Moves `clock` to `driven.wakeNs` and steps, until `done` says so. `done` is called before each
+ * step: it is where completions are reaped and new requests are made.
  *
- * @throws {Error} when nothing will ever happen, or when nothing but idle steps happens at one time: `done` then
- * leaves something due that it should have reaped.
+ * @throws {Error} when nothing will ever happen, or when nothing but idle steps happens at one
+ * time: `done` then leaves something due that it should have reaped.
  *
  * @example
  * ```ts
- * import { createCompletions, createRequests, createSimulatedDevice } from "@rowtier/rowtier/tiers";
- * import { drive, memoryMedia, PROFILES, VirtualClock } from "@rowtier/rowtier/tiers";
+ * import { createCompletions, createRequests, createSimulatedDevice } from
+ * "@rowtier/rowtier/tiers"; import { drive, memoryMedia, PROFILES, VirtualClock } from
+ * "@rowtier/rowtier/tiers";
  *
  * const clock = new VirtualClock();
  * const media = memoryMedia(65_536);

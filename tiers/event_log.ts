@@ -1,5 +1,6 @@
 /**
- * A log of what a device is asked and what it answers, in bytes: two runs are the same when their logs are.
+ * A log of what a device is asked and what it answers, in bytes: two runs are the same when their
+ * logs are.
  *
  * @module
  */
@@ -23,8 +24,8 @@ export interface EventLog {
   /** Events that found no room. */
   readonly dropped: number;
   /**
-   * A copy of the log, 40 bytes an event, as little-endian doubles: submissions are (op, time in ns, tag,
-   * offset in bytes, bytes), completions are (-1, time in ns, tag, result, latency in ns).
+   * A copy of the log, 40 bytes an event, as little-endian doubles: submissions are (op, time in
+   * ns, tag, offset in bytes, bytes), completions are (-1, time in ns, tag, result, latency in ns).
    */
   bytes(): Uint8Array;
   /** Appends one event; drops it when there is no room. */
@@ -66,7 +67,29 @@ export interface TraceDeviceOptions {
   readonly clock: Clock;
 }
 
-/** Wraps `device` so that each request it takes and each completion it hands out is recorded. */
+/**
+ * Wraps `device` so that each request it takes and each completion it hands out is recorded.
+ *
+ * @example
+ * ```ts
+ * import { createEventLog, createMemoryDevice, createTraceDevice } from "@rowtier/rowtier/tiers";
+ * import { createCompletions, createRequests } from "@rowtier/rowtier/tiers";
+ * import { memoryMedia, VirtualClock } from "@rowtier/rowtier/tiers";
+ *
+ * const clock = new VirtualClock();
+ * const log = createEventLog(16);
+ * const inner = createMemoryDevice({ media: memoryMedia(4096), clock });
+ * using device = createTraceDevice({ device: inner, log, clock });
+ * const requests = createRequests(1);
+ * requests.user[0] = 42;
+ * requests.count = 1;
+ * device.submit(requests, 0);
+ * device.poll(createCompletions(1));
+ * const numbers = new DataView(log.bytes().buffer);
+ * if (numbers.getFloat64(40, true) !== -1) throw new Error("unreachable"); // a completion
+ * if (numbers.getFloat64(56, true) !== 42) throw new Error("unreachable"); // its tag
+ * ```
+ */
 export function createTraceDevice(options: TraceDeviceOptions): BlockDevice {
   return new TraceDevice(options.device, options.log, options.clock);
 }

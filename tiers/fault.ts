@@ -10,7 +10,10 @@ import type { Random } from "../base/random.ts";
 import { IO_OP } from "./io.ts";
 import { MAX_FAULTS } from "./limits.ts";
 
-/** Which reads a rule meets: one by its number, or a share of all by chance. Exactly one of the two is given. */
+/**
+ * Which reads a rule meets: one by its number, or a share of all by chance. Exactly one of the two
+ * is given.
+ */
 export interface FaultChoice {
   /** The number of the read, from 0 on, in the order of submission. */
   readonly at?: number;
@@ -18,7 +21,9 @@ export interface FaultChoice {
   readonly share?: number;
 }
 
-/** The read completes with `-errno` and the device never sees it: EIO, or EAGAIN for a full device. */
+/**
+ * The read completes with `-errno` and the device never sees it: EIO, or EAGAIN for a full device.
+ */
 export interface ErrorFault extends FaultChoice {
   /** Which fault. */
   readonly kind: "error";
@@ -26,7 +31,10 @@ export interface ErrorFault extends FaultChoice {
   readonly errno: number;
 }
 
-/** Half of the bytes are read and the result says so; or one byte is flipped and the result does not say so. */
+/**
+ * Half of the bytes are read and the result says so; or one byte is flipped and the result does not
+ * say so.
+ */
 export interface ContentFault extends FaultChoice {
   /** Which fault. */
   readonly kind: "short" | "corrupt";

@@ -1,6 +1,7 @@
 /**
- * A device that fails on purpose: a wrapper that makes chosen reads of another device fail, come short, come
- * late, come wrong, or not come at all. Which ones follows from rules and a seed, so that a run can be repeated.
+ * A device that fails on purpose: a wrapper that makes chosen reads of another device fail, come
+ * short, come late, come wrong, or not come at all. Which ones follows from rules and a seed, so
+ * that a run can be repeated.
  *
  * @module
  */
@@ -28,21 +29,25 @@ export interface FaultDeviceOptions {
   readonly faults: readonly Fault[];
   /** The device's clock: late completions are timed by it. */
   readonly clock: Clock;
-  /** Of the rules that go by `share`, and of the byte that is corrupted: a safe integer, 1 when left out. */
+  /**
+   * Of the rules that go by `share`, and of the byte that is corrupted: a safe integer, 1 when left
+   * out.
+   */
   readonly seed?: number;
 }
 
 /**
- * Wraps `device` so that reads fail by `faults`. Reads are numbered from 0 in the order they are submitted;
- * writes and flushes pass untouched.
+ * Wraps `device` so that reads fail by `faults`. Reads are numbered from 0 in the order they are
+ * submitted; writes and flushes pass untouched.
  *
  * @throws {RangeError} for a rule with a wrong number, or a wrong `seed`.
  * @throws {TypeError} for a rule of unknown kind, or one without exactly one of `at` and `share`.
  *
  * @example
  * ```ts
- * import { createCompletions, createFaultDevice, createMemoryDevice } from "@rowtier/rowtier/tiers";
- * import { createRequests, ERRNO, memoryMedia, VirtualClock } from "@rowtier/rowtier/tiers";
+ * import { createCompletions, createFaultDevice, createMemoryDevice } from
+ * "@rowtier/rowtier/tiers"; import { createRequests, ERRNO, memoryMedia, VirtualClock } from
+ * "@rowtier/rowtier/tiers";
  *
  * const clock = new VirtualClock();
  * using device = createFaultDevice({

@@ -6,7 +6,7 @@
  */
 
 import { readSync } from "node:fs";
-import { ERRNO } from "../base/errors.ts";
+import { ERRNO, errnoOf } from "../base/errors.ts";
 import type { Clock } from "./clock.ts";
 import { RealClock } from "./clock.ts";
 import type { BlockDevice } from "./device.ts";
@@ -16,16 +16,14 @@ import {
   checkFileOptions,
   closeFiles,
   createFileSpace,
-  errnoOf,
   fileAt,
   openFiles,
   READ_IT,
-  SECTOR_BYTES,
   trialGranule,
 } from "./_file_space.ts";
 import type { FileSpace, OpenFiles } from "./_file_space.ts";
 import type { IoCompletions, IoRequests } from "./io.ts";
-import { DEFAULT_DEPTH } from "./limits.ts";
+import { DEFAULT_DEPTH, SECTOR_BYTES } from "./limits.ts";
 import { createReadyRing, drainReady, pushReady } from "./_ready_ring.ts";
 
 /** What {@linkcode createFileDevice} takes. */

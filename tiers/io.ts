@@ -1,6 +1,6 @@
 /**
- * Requests and completions as columns: what devices and queues exchange. A batch of IOs is a handful
- * of typed arrays filled from 0 to `count`, so that no object is made per IO.
+ * Requests and completions as columns: what devices and queues exchange. A batch of IOs is a
+ * handful of typed arrays filled from 0 to `count`, so that no object is made per IO.
  *
  * @module
  */

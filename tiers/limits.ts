@@ -4,11 +4,20 @@
  * @module
  */
 
-/** Most requests that one device or queue holds. A ring of 4,096 hides 7 ms of latency at 585 k IOPS. */
+/**
+ * Most requests that one device or queue holds. A ring of 4,096 hides 7 ms of latency at 585 k
+ * IOPS.
+ */
 export const MAX_DEPTH = 4096;
 
 /** Requests a device holds when nothing else is said. */
 export const DEFAULT_DEPTH = 128;
+
+/** The granule of devices where nothing larger is asked for: the smallest that drives have. */
+export const SECTOR_BYTES = 512;
+
+/** Most files of one device: each costs a descriptor, and systems commonly allow 1,024 or more. */
+export const MAX_FILES = 4096;
 
 /** Most devices under one queue. */
 export const MAX_DEVICES = 64;
@@ -28,5 +37,8 @@ export const MAX_FAULTS = 256;
 /** Most events that one log records: 40 bytes each, below 1 GiB. */
 export const MAX_LOG_EVENTS: number = 2 ** 24;
 
-/** Most steps in a row of `drive` that do not move time: far more than completions can be due at once. */
+/**
+ * Most steps in a row of `drive` that do not move time: far more than completions can be due at
+ * once.
+ */
 export const MAX_IDLE_STEPS = 100_000;

@@ -1,13 +1,14 @@
 /**
- * Media: what a simulated device holds, without time. Memory, or a file read through the page cache.
+ * Media: what a simulated device holds, without time. Memory, or a file read through the page
+ * cache.
  *
  * @module
  */
 
 import { readSync } from "node:fs";
 import { checkInteger } from "../base/checks.ts";
-import { ERRNO } from "../base/errors.ts";
-import { closeFiles, errnoOf, openFiles } from "./_file_space.ts";
+import { ERRNO, errnoOf } from "../base/errors.ts";
+import { closeFiles, openFiles } from "./_file_space.ts";
 import type { OpenFiles } from "./_file_space.ts";
 import { MAX_MEDIA_BYTES } from "./limits.ts";
 
@@ -16,11 +17,15 @@ export interface Media {
   /** How many there are. */
   readonly bytes: number;
   /**
-   * Reads `bytes` bytes at `offsetBytes` to `memory` from its byte `at` on. Returns how many it read, fewer where
-   * it ends, or a negative errno. The caller has checked that they fit in `memory`.
+   * Reads `bytes` bytes at `offsetBytes` to `memory` from its byte `at` on. Returns how many it
+   * read, fewer where it ends, or a negative errno. The caller has checked that they fit in
+   * `memory`.
    */
   read(offsetBytes: number, memory: Uint8Array, at: number, bytes: number): number;
-  /** Writes `bytes` bytes of `memory`, from its byte `at` on, at `offsetBytes`; returns as `read` does. */
+  /**
+   * Writes `bytes` bytes of `memory`, from its byte `at` on, at `offsetBytes`; returns as `read`
+   * does.
+   */
   write(offsetBytes: number, memory: Uint8Array, at: number, bytes: number): number;
 }
 
@@ -28,8 +33,8 @@ export interface Media {
 export interface FileMedia extends Media, Disposable {}
 
 /**
- * Media in memory: over `content` itself, not a copy, or over so many zero bytes. A read allocates nothing;
- * 512 bytes take about 0.1 us, 4 KB 0.8.
+ * Media in memory: over `content` itself, not a copy, or over so many zero bytes. A read allocates
+ * nothing; 512 bytes take about 0.1 us, 4 KB 0.8.
  *
  * @throws {RangeError} for a size that is not an integer from 1 on, or empty content.
  *
@@ -49,11 +54,12 @@ export function memoryMedia(content: Uint8Array | number): Media {
 }
 
 /**
- * Media over the file at `path`, read-only: a write gives -EBADF. Reads are synchronous and go through the page
- * cache; their own time is no part of a simulation.
+ * Media over the file at `path`, read-only: a write gives -EBADF. Reads are synchronous and go
+ * through the page cache; their own time is no part of a simulation.
  *
  * @throws {TypeError} for a path that is empty or holds a NUL.
- * @throws {DeviceError} for a file that is missing, not regular, or that --allow-read does not cover.
+ * @throws {DeviceError} for a file that is missing, not regular, or that --allow-read does not
+ * cover.
  *
  * @example
  * ```ts
@@ -77,7 +83,10 @@ export function fileMedia(path: string): FileMedia {
   return new OpenFileMedia(openFiles(what, [path], false));
 }
 
-/** Numbers of 8 bytes over what of `bytes` has them whole; null where it does not start at a multiple of 8. */
+/**
+ * Numbers of 8 bytes over what of `bytes` has them whole; null where it does not start at a
+ * multiple of 8.
+ */
 function wordsOf(bytes: Uint8Array): BigUint64Array | null {
   if (bytes.byteOffset % 8 !== 0) return null;
   return new BigUint64Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 8));
@@ -164,8 +173,8 @@ function isWhole(a: number, b: number, c: number): boolean {
   return a % 8 === 0 && b % 8 === 0 && c % 8 === 0;
 }
 
-// Tried: set() of a subarray(), 0.17 us for 4 KB; but it makes a view of 100 bytes and more a read, and a
-// simulated run must not owe its speed to the collector.
+// Tried: set() of a subarray(), 0.17 us for 4 KB; but it makes a view of 100 bytes and more a read,
+// and a simulated run must not owe its speed to the collector.
 function copyWords(
   from: BigUint64Array,
   fromAt: number,

@@ -1,6 +1,7 @@
 /**
- * A device without a timing model: what is submitted has completed by the next poll. The slow twin that
- * other devices and the queue are tested against, and a way to measure what the CPU adds to an IO.
+ * A device without a timing model: what is submitted has completed by the next poll. The slow twin
+ * that other devices and the queue are tested against, and a way to measure what the CPU adds to an
+ * IO.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { VirtualClock } from "./clock.ts";
 import type { Clock } from "./clock.ts";
 import type { BlockDevice } from "./device.ts";
 import type { IoCompletions, IoRequests } from "./io.ts";
-import { DEFAULT_DEPTH, MAX_DEPTH } from "./limits.ts";
+import { DEFAULT_DEPTH, MAX_DEPTH, SECTOR_BYTES } from "./limits.ts";
 import type { Media } from "./media.ts";
 import { createReadyRing, drainReady, pushReady } from "./_ready_ring.ts";
 import {
@@ -19,7 +20,6 @@ import {
   isWellFormed,
   NO_MEMORY,
   REFUSED,
-  SECTOR_BYTES,
   transfer,
 } from "./_transfer.ts";
 
@@ -36,7 +36,8 @@ export interface MemoryDeviceOptions {
 }
 
 /**
- * Makes a device that moves the bytes in `submit` and has all latencies 0. Nothing is left to cancel.
+ * Makes a device that moves the bytes in `submit` and has all latencies 0. Nothing is left to
+ * cancel.
  *
  * @throws {RangeError} for a wrong `depth` or `blockBytes`.
  *

@@ -1,6 +1,6 @@
 /**
- * Time: clocks, block devices, and the queue over them. Devices are simulated, in virtual time, or real; both are
- * driven by the same few calls and never awaited.
+ * Time: clocks, block devices, and the queue over them. Devices are simulated, in virtual time, or
+ * real; both are driven by the same few calls and never awaited.
  *
  * @example Read from a simulated drive
  * ```ts
@@ -80,8 +80,9 @@ export {
   type OpenDeviceOptions,
   type OpenedDevice,
 } from "./open_device.ts";
+export { PRIORITY } from "./priority.ts";
 export type { DeviceProfile, NandProfile, UnitTimes, XpointProfile } from "./profile.ts";
 export { PROFILES } from "./profiles.ts";
-export { createIoQueue, type IoQueue, type IoQueueOptions, PRIORITY } from "./queue.ts";
+export { createIoQueue, type IoQueue, type IoQueueOptions } from "./queue.ts";
 export { createSimulatedDevice, type SimulatedDeviceOptions } from "./simulated_device.ts";
 export { createUringDevice, type UringDeviceOptions } from "./uring_device.ts";

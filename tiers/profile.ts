@@ -1,6 +1,7 @@
 /**
- * What a simulated drive is made from: the parameters of its timing model. Two families, after what the
- * media does: 3D XPoint serves any block as fast as any other, NAND is an array of dies that collide.
+ * What a simulated drive is made from: the parameters of its timing model. Two families, after what
+ * the media does: 3D XPoint serves any block as fast as any other, NAND is an array of dies that
+ * collide.
  *
  * @module
  */
@@ -18,7 +19,10 @@ export interface UnitTimes {
   readonly trailingNs: number;
 }
 
-/** A 3D XPoint drive: `units` equal servers with costs in the form of NVMeVirt's simple model (FAST '23). */
+/**
+ * A 3D XPoint drive: `units` equal servers with costs in the form of NVMeVirt's simple model (FAST
+ * '23).
+ */
 export interface XpointProfile {
   /** Which model. */
   readonly kind: "3dxp";
@@ -54,7 +58,10 @@ export interface NandProfile {
   readonly blockBytes: number;
   /** Channels: each carries one page at a time. */
   readonly channels: number;
-  /** Dies behind each channel. Page `p` lies on channel `p % channels`, and there on the dies in turn. */
+  /**
+   * Dies behind each channel. Page `p` lies on channel `p % channels`, and there on the dies in
+   * turn.
+   */
   readonly diesPerChannel: number;
   /** What a die reads at a time, in bytes. */
   readonly pageBytes: number;
@@ -76,7 +83,10 @@ export interface NandProfile {
   readonly eraseNs: number;
   /** Mean time between the erases of one die in ns, exponentially distributed; 0 for none. */
   readonly eraseEveryNs: number;
-  /** Pages that a die's share of the write buffer holds: so many writes are answered before programming. */
+  /**
+   * Pages that a die's share of the write buffer holds: so many writes are answered before
+   * programming.
+   */
   readonly bufferPages: number;
 }
 

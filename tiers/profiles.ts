@@ -1,6 +1,7 @@
 /**
- * Published drives as profiles. Each figure's source stands beside it; "recalled" marks what was written down
- * from memory of a data sheet, "fitted" what was chosen so that the simulated drive meets the published points.
+ * Published drives as profiles. Each figure's source stands beside it; "recalled" marks what was
+ * written down from memory of a data sheet, "fitted" what was chosen so that the simulated drive
+ * meets the published points.
  *
  * @module
  */
@@ -8,8 +9,9 @@
 import type { NandProfile, XpointProfile } from "./profile.ts";
 
 /**
- * Intel Optane P4800X, 3D XPoint. Published (reviews with percentiles, 4 KB random reads): 8.9 us mean at depth 1
- * with p99 10 and p99.999 37, 584.8 k IOPS at depth 16; sequential 2400 / 2000 MB/s; less than 4 KB gains nothing.
+ * Intel Optane P4800X, 3D XPoint. Published (reviews with percentiles, 4 KB random reads): 8.9 us
+ * mean at depth 1 with p99 10 and p99.999 37, 584.8 k IOPS at depth 16; sequential 2400 / 2000
+ * MB/s; less than 4 KB gains nothing.
  */
 const p4800x: XpointProfile = {
   kind: "3dxp",
@@ -18,7 +20,8 @@ const p4800x: XpointProfile = {
   units: 7, // its channels
   granuleBytes: 4096,
   pipeNs: 0, // how the 8.9 us divide is not published; all of it is put on the channel
-  read: { delayNs: 0, granuleNs: 8660, trailingNs: 3070 }, // 7 / 584.8 k = 11.97 us a channel, jitter included
+  // 7 / 584.8 k = 11.97 us a channel, jitter included
+  read: { delayNs: 0, granuleNs: 8660, trailingNs: 3070 },
   write: { delayNs: 0, granuleNs: 8660, trailingNs: 5436 }, // 7 x 4096 B / 2000 MB/s = 14.34 us
   jitterNs: 240, // fitted to p99 - mean
   stallShare: 3.3e-5, // fitted: 1e-5 of the reads are beyond 37 us
@@ -26,8 +29,9 @@ const p4800x: XpointProfile = {
 };
 
 /**
- * Intel Optane P5800X, second generation. Published: below 6 us at depth 1, 1.5 M IOPS of 4 KB and 5 M of 512 B,
- * 7.2 / 6.5 GB/s, p99.999 below 25 us at depth 1 (recalled). One link serves 129 ns + bytes / 7.2 GB/s each.
+ * Intel Optane P5800X, second generation. Published: below 6 us at depth 1, 1.5 M IOPS of 4 KB and
+ * 5 M of 512 B, 7.2 / 6.5 GB/s, p99.999 below 25 us at depth 1 (recalled). One link serves 129 ns +
+ * bytes / 7.2 GB/s each.
  */
 const p5800x: XpointProfile = {
   kind: "3dxp",
@@ -36,7 +40,8 @@ const p5800x: XpointProfile = {
   units: 1,
   granuleBytes: 512,
   pipeNs: 4700, // fitted: 5.5 us at depth 1
-  read: { delayNs: 29, granuleNs: 71.11, trailingNs: 0 }, // 512 B / 7.2 GB/s; with jitter, 129 ns an operation
+  // 512 B / 7.2 GB/s; with jitter, 129 ns an operation
+  read: { delayNs: 29, granuleNs: 71.11, trailingNs: 0 },
   write: { delayNs: 29, granuleNs: 78.77, trailingNs: 0 }, // 512 B / 6.5 GB/s
   jitterNs: 100, // assumed: percentiles near the median are not published
   stallShare: 2.7e-5, // fitted: 1e-5 of the reads are beyond 24 us
@@ -44,8 +49,8 @@ const p5800x: XpointProfile = {
 };
 
 /**
- * Intel P3700 800 GB, MLC NAND. Published (as for the P4800X): mean 77.9 us, median 76, p99 96, p99.999 2768 at
- * depth 1; 167.2 k IOPS, mean 93.9, p99 163, p99.999 2320 at depth 16.
+ * Intel P3700 800 GB, MLC NAND. Published (as for the P4800X): mean 77.9 us, median 76, p99 96,
+ * p99.999 2768 at depth 1; 167.2 k IOPS, mean 93.9, p99 163, p99.999 2320 at depth 16.
  */
 const p3700: NandProfile = {
   kind: "nand",
@@ -63,10 +68,24 @@ const p3700: NandProfile = {
   suspendNs: 100_000, // public simulators
   bufferPages: 64, // assumed
   eraseNs: 3_800_000, // MLC tBERS in public simulators
-  eraseEveryNs: 112e9, // fitted to p99.999: one in 29,000 reads lands behind an erase, somewhere in it
+  // fitted to p99.999: one in 29,000 reads lands behind an erase, somewhere in it
+  eraseEveryNs: 112e9,
 };
 
-/** The drives that come with the library. A user's own profile is an object of the same shape. */
+/**
+ * The drives that come with the library. A user's own profile is an object of the same shape.
+ *
+ * @example A drive of one's own
+ * ```ts
+ * import { createSimulatedDevice, memoryMedia, PROFILES, VirtualClock } from
+ * "@rowtier/rowtier/tiers";
+ *
+ * const profile = { ...PROFILES.p3700, name: "twice the dies", diesPerChannel: 4 };
+ * const clock = new VirtualClock();
+ * using device = createSimulatedDevice({ profile, media: memoryMedia(2 ** 20), clock });
+ * if (device.name !== "twice the dies") throw new Error("unreachable");
+ * ```
+ */
 export const PROFILES: {
   /** Intel Optane P4800X: 3D XPoint, first generation. */
   readonly p4800x: XpointProfile;

@@ -1,6 +1,6 @@
 /**
- * The IO queue: a submission ring and a completion ring over one or several devices, with priorities,
- * deadlines and cancellation. It adds what devices lack and copies nothing but columns.
+ * The IO queue: a submission ring and a completion ring over one or several devices, with
+ * priorities, deadlines and cancellation. It adds what devices lack and copies nothing but columns.
  *
  * @module
  */
@@ -13,16 +13,18 @@ import type { IoCompletions, IoRequests } from "./io.ts";
 import { advanceLane, createLane, laneLength, pushLane, removeFromLane } from "./_lane.ts";
 import type { Lane } from "./_lane.ts";
 import { MAX_DEPTH, MAX_DEVICES } from "./limits.ts";
-import { createReadyRing, drainReady, pushReady } from "./_ready_ring.ts";
-import type { ReadyRing } from "./_ready_ring.ts";
-
-/** The values of {@linkcode IoRequests.priority}. */
-export const PRIORITY: {
-  /** Goes to the device before all that is not urgent: somebody waits for it. */
-  readonly URGENT: 0;
-  /** Goes when nothing urgent waits: prefetches. Values above 1 count as this. */
-  readonly BACKGROUND: 1;
-} = { URGENT: 0, BACKGROUND: 1 };
+import {
+  answerSlot,
+  AT_DEVICE,
+  createSlots,
+  EXPIRED,
+  fillSlots,
+  findNearest,
+  settle,
+  WAITING,
+} from "./_queue_slots.ts";
+import type { Slots } from "./_queue_slots.ts";
+import { drainReady } from "./_ready_ring.ts";
 
 /** An io_uring-like queue: fill, submit once a batch, reap. */
 export interface IoQueue extends Driven, Disposable {
@@ -33,30 +35,31 @@ export interface IoQueue extends Driven, Disposable {
   /** Gives all devices the memory that requests name by `buffer`; once, before the first submit. */
   attach(memory: Uint8Array): void;
   /**
-   * Copies requests `[from, requests.count)` into the submission ring, as many as fit, and returns how many.
-   * They wait there until `submit`. A device index that the queue does not have is accepted and completes
-   * with -EINVAL.
+   * Copies requests `[from, requests.count)` into the submission ring, as many as fit, and returns
+   * how many. They wait there until `submit`. A device index that the queue does not have is
+   * accepted and completes with -EINVAL.
    */
   enqueue(requests: IoRequests, from: number): number;
   /**
-   * Hands what waits to the devices, urgent requests first, in one `submit` call a device; returns how many
-   * were taken. What a full device does not take waits for the next call.
+   * Hands what waits to the devices, urgent requests first, in one `submit` call a device; returns
+   * how many were taken. What a full device does not take waits for the next call.
    */
   submit(): number;
   /**
-   * Appends what has completed to `completions`, in no promised order, and returns how many; never waits.
-   * A latency is the wait in the submission ring plus the device's own figure.
+   * Appends what has completed to `completions`, in no promised order, and returns how many; never
+   * waits. A latency is the wait in the submission ring plus the device's own figure.
    */
   reap(completions: IoCompletions): number;
   /**
-   * Asks for the requests tagged `user` to end early: each completes once, with -ECANCELED or as it would have.
-   * Its buffer is free only then. An unknown tag is ignored. Looks through all slots.
+   * Asks for the requests tagged `user` to end early: each completes once, with -ECANCELED or as it
+   * would have. Its buffer is free only then. An unknown tag is ignored. Looks through all slots.
    */
   cancel(user: number): void;
   /**
-   * Blocks the thread until at least `minimum` requests can be reaped where the devices are real, and never
-   * for more than they hold; returns at once where they are simulated. Returns how many it waited for. Of
-   * several real devices it waits for each in turn. Deadlines are looked at by `step` alone.
+   * Blocks the thread until at least `minimum` requests can be reaped where the devices are real,
+   * and never for more than they hold; returns at once where they are simulated. Returns how many
+   * it waited for. Of several real devices it waits for each in turn. Deadlines are looked at by
+   * `step` alone.
    */
   wait(minimum: number): Promise<number> | number;
 }
@@ -72,11 +75,12 @@ export interface IoQueueOptions {
 }
 
 /**
- * Makes a queue over `devices`. All is allocated here: about 160 bytes a request of `depth`, and 90 more for
- * each device after the first. An IO costs about 60 ns in it, measured over the memory device.
+ * Makes a queue over `devices`. All is allocated here: about 160 bytes a request of `depth`, and 90
+ * more for each device after the first. An IO costs about 40 ns in it, measured over the memory
+ * device.
  *
- * A request whose `deadlineNs` has come at a `step` is cancelled: it completes with -ETIMEDOUT, or as it would
- * have when the device was faster. One that still waits is dropped.
+ * A request whose `deadlineNs` has come at a `step` is cancelled: it completes with -ETIMEDOUT, or
+ * as it would have when the device was faster. One that still waits is dropped.
  *
  * @throws {RangeError} for wrong `devices` or `depth`.
  *
@@ -87,9 +91,8 @@ export interface IoQueueOptions {
  *
  * const clock = new VirtualClock();
  * const media = memoryMedia(new Uint8Array(4096).fill(7));
- * using queue = createIoQueue({ devices: [createMemoryDevice({ media, clock })], depth: 8, clock });
- * const memory = new Uint8Array(512);
- * queue.attach(memory);
+ * using queue = createIoQueue({ devices: [createMemoryDevice({ media, clock })], depth: 8, clock
+ * }); const memory = new Uint8Array(512); queue.attach(memory);
  *
  * const requests = createRequests(8);
  * requests.offsetBytes[0] = 1024;
@@ -115,35 +118,6 @@ export function createIoQueue(options: IoQueueOptions): IoQueue {
     throw new RangeError(`${what}: devices must be different ones: received one twice`);
   }
   return new DeviceQueue(options.devices, options.depth, options.clock);
-}
-
-/** What a slot holds: nothing, or a request in one of these states. */
-const FREE = 0;
-const WAITING = 1;
-const AT_DEVICE = 2;
-/** At its device, cancelled there because its deadline has come. */
-const EXPIRED = 3;
-/** Answered here: in the queue's own completion ring. */
-const ANSWERED = 4;
-
-/** Requests by slot. Devices know a request by its slot, so that the user's tags can be any integers. */
-interface Slots {
-  readonly user: Float64Array;
-  readonly device: Uint16Array;
-  readonly lane: Uint16Array;
-  readonly deadlineNs: Float64Array;
-  /** When it was enqueued; from `submit` on, how long it had waited. */
-  readonly waitNs: Float64Array;
-  readonly state: Uint8Array;
-  /** A stack: the slot that was freed last is in the processor's cache. */
-  readonly free: Uint16Array;
-  freeCount: number;
-  /** No deadline is before this one. */
-  nearestNs: number;
-  /** False when the request with that deadline may have completed. */
-  nearestExact: boolean;
-  /** What was answered without a device. */
-  readonly ready: ReadyRing;
 }
 
 class DeviceQueue implements IoQueue {
@@ -314,84 +288,4 @@ class DeviceQueue implements IoQueue {
     findNearest(slots);
     return moved;
   }
-}
-
-function createSlots(depth: number): Slots {
-  return {
-    user: new Float64Array(depth),
-    device: new Uint16Array(depth),
-    lane: new Uint16Array(depth),
-    deadlineNs: new Float64Array(depth).fill(Infinity),
-    waitNs: new Float64Array(depth),
-    state: new Uint8Array(depth),
-    free: Uint16Array.from({ length: depth }, (_, i) => depth - 1 - i),
-    freeCount: depth,
-    nearestNs: Infinity,
-    nearestExact: true,
-    ready: createReadyRing(depth),
-  };
-}
-
-/** Gives requests `[from, end)` a slot and a place in a lane each. */
-function fillSlots(
-  slots: Slots,
-  lanes: readonly Lane[],
-  requests: IoRequests,
-  from: number,
-  end: number,
-  nowNs: number,
-): void {
-  for (let i = from; i < end; i++) {
-    const slot = slots.free[--slots.freeCount];
-    const lane = 2 * requests.device[i] + (requests.priority[i] === PRIORITY.URGENT ? 0 : 1);
-    slots.user[slot] = requests.user[i];
-    if (lane >= lanes.length) {
-      answerSlot(slots, slot, -ERRNO.EINVAL, 0);
-      continue;
-    }
-    const deadlineNs = requests.deadlineNs[i];
-    if (deadlineNs < slots.nearestNs) slots.nearestNs = deadlineNs;
-    slots.deadlineNs[slot] = deadlineNs;
-    slots.device[slot] = requests.device[i];
-    slots.lane[slot] = lane;
-    slots.waitNs[slot] = nowNs;
-    slots.state[slot] = WAITING;
-    pushLane(lanes[lane], requests, i, slot);
-  }
-}
-
-function answerSlot(slots: Slots, slot: number, result: number, latencyNs: number): void {
-  slots.state[slot] = ANSWERED;
-  slots.deadlineNs[slot] = Infinity;
-  slots.nearestExact = false;
-  slots.waitNs[slot] = 0;
-  pushReady(slots.ready, slot, result, latencyNs);
-}
-
-/** Gives completions from `first` on their users' tags, and frees their slots. */
-function settle(slots: Slots, completions: IoCompletions, first: number): void {
-  const { user, result, latencyNs } = completions;
-  const { deadlineNs, waitNs, state, free, nearestNs } = slots;
-  let freeCount = slots.freeCount;
-  for (let i = first; i < completions.count; i++) {
-    const slot = user[i];
-    user[i] = slots.user[slot];
-    latencyNs[i] += waitNs[slot];
-    if (state[slot] === EXPIRED && result[i] === -ERRNO.ECANCELED) result[i] = -ERRNO.ETIMEDOUT;
-    if (deadlineNs[slot] === nearestNs) slots.nearestExact = false;
-    deadlineNs[slot] = Infinity;
-    state[slot] = FREE;
-    free[freeCount++] = slot;
-  }
-  slots.freeCount = freeCount;
-}
-
-/** Finds the nearest deadline anew. Stale ones only ever wake too early, so this is not done for each IO. */
-function findNearest(slots: Slots): void {
-  let nearestNs = Infinity;
-  for (let slot = 0; slot < slots.deadlineNs.length; slot++) {
-    if (slots.deadlineNs[slot] < nearestNs) nearestNs = slots.deadlineNs[slot];
-  }
-  slots.nearestNs = nearestNs;
-  slots.nearestExact = true;
 }

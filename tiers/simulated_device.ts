@@ -44,19 +44,22 @@ export interface SimulatedDeviceOptions {
 }
 
 /**
- * Makes a simulated drive. When a request is submitted its time of completion is drawn from the model; `step`
- * moves the bytes of what is due and `poll` hands it out. The same seed and the same calls give the same run, bit
- * for bit. Writes change the media when they complete.
+ * Makes a simulated drive. When a request is submitted its time of completion is drawn from the
+ * model; `step` moves the bytes of what is due and `poll` hands it out. The same seed and the same
+ * calls give the same run, bit for bit. Writes change the media when they complete.
  *
- * Holds about 90 bytes a request of `depth`; an IO takes about 0.25 us of CPU beside the copy.
+ * Holds about 90 bytes a request of `depth`; an IO takes about 0.25 us of CPU, the copy not
+ * counted.
  *
- * @throws {RangeError} for a wrong `depth` or `seed`, or a number of the profile that is out of its range.
+ * @throws {RangeError} for a wrong `depth` or `seed`, or a number of the profile that is out of its
+ * range.
  * @throws {TypeError} for an unknown kind of profile.
  *
  * @example
  * ```ts
- * import { createCompletions, createRequests, createSimulatedDevice } from "@rowtier/rowtier/tiers";
- * import { memoryMedia, PROFILES, VirtualClock } from "@rowtier/rowtier/tiers";
+ * import { createCompletions, createRequests, createSimulatedDevice } from
+ * "@rowtier/rowtier/tiers"; import { memoryMedia, PROFILES, VirtualClock } from
+ * "@rowtier/rowtier/tiers";
  *
  * const clock = new VirtualClock();
  * const media = memoryMedia(new Uint8Array(65_536).fill(7));

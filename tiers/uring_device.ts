@@ -16,12 +16,11 @@ import {
   closeFiles,
   createFileSpace,
   openFiles,
-  SECTOR_BYTES,
   trialGranule,
 } from "./_file_space.ts";
 import type { FileSpace } from "./_file_space.ts";
 import type { IoCompletions, IoRequests } from "./io.ts";
-import { DEFAULT_DEPTH } from "./limits.ts";
+import { DEFAULT_DEPTH, SECTOR_BYTES } from "./limits.ts";
 import { drainReady } from "./_ready_ring.ts";
 import {
   closeRing,

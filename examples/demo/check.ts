@@ -8,54 +8,41 @@ import { createKernel } from "@rowtier/rowtier/kernels";
 import { openPipeline, readTable, type Table } from "@rowtier/rowtier/pipeline";
 import { type Bags, toBatches } from "./serve.ts";
 
-/** What the check found. */
-export interface CheckResult {
-  /** Vectors compared bit for bit. */
-  readonly vectors: number;
-  /** Bags compared with the sum of their fp32 rows. */
-  readonly sampled: number;
-  /** The lowest cosine among them. */
-  readonly lowestCosine: number;
+/** Pools every bag with the scalar kernel over the same rows held in memory. */
+export function truthOf(table: Table, { keys, offsets }: Bags): Float32Array {
+  const { format, dim, rowBytes, rowCount } = table;
+  const arena = new Uint8Array(rowCount * rowBytes);
+  readTable(table, arena);
+  const spec = { format, dim, pooling: "sum", weighted: false } as const;
+  using kernel = createKernel(spec, { target: "scalar" });
+  const truth = new Float32Array((offsets.length - 1) * dim);
+  const slots = new Int32Array(keys.buffer, keys.byteOffset, keys.length);
+  const bagCount = offsets.length - 1, slotCount = keys.length, rowStride = rowBytes;
+  const bags = { bagCount, offsets, slots, slotCount, arena, rowStride, rowCount };
+  const bad = kernel.pool(bags, truth);
+  if (bad !== -1) throw new Error(`Cannot check: key ${keys[bad]} at ${bad} has no row`);
+  return truth;
 }
 
 /**
- * Pools every bag with the scalar kernel over the same rows held in memory, and demands the same bits.
+ * Demands the same bits.
  *
  * @throws {Error} naming the first bag and column that differ.
  */
-export function checkBits(table: Table, { keys, offsets }: Bags, served: Float32Array): number {
-  const rows = new Uint8Array(table.rowCount * table.rowBytes);
-  readTable(table, rows);
-  const { format, dim } = table;
-  using kernel = createKernel({ format, dim, pooling: "sum", weighted: false }, {
-    target: "scalar",
-  });
-  const truth = new Float32Array(served.length);
-  const bad = kernel.pool({
-    bagCount: offsets.length - 1,
-    offsets,
-    slots: new Int32Array(keys.buffer, keys.byteOffset, keys.length),
-    slotCount: keys.length,
-    arena: rows,
-    rowStride: table.rowBytes,
-    rowCount: table.rowCount,
-  }, truth);
-  if (bad !== -1) throw new Error(`Cannot check: key ${bad} has no row`);
-  const wanted = new Uint32Array(truth.buffer);
+export function checkBits(truth: Float32Array, served: Float32Array, dim: number): void {
+  const wanted = new Uint32Array(truth.buffer, truth.byteOffset, truth.length);
   const given = new Uint32Array(served.buffer, served.byteOffset, served.length);
   const differs = given.findIndex((bits, i) => bits !== wanted[i]);
-  if (differs >= 0) {
-    throw new Error(
-      `Bag ${Math.floor(differs / dim)}, column ${differs % dim}: served ${served[differs]}, ` +
-        `truth ${truth[differs]}`,
-    );
-  }
-  return offsets.length - 1;
+  if (differs < 0) return;
+  throw new Error(
+    `Bag ${Math.floor(differs / dim)}, column ${differs % dim}: served ${served[differs]}, ` +
+      `truth ${truth[differs]}`,
+  );
 }
 
 /**
- * Compares a sample of bags, evenly spread, with the sums of their fp32 rows, which are served from the
- * fp32 table's own file.
+ * Compares a sample of bags, evenly spread, with the sums of their fp32 rows, which are served from
+ * the fp32 table's own file.
  *
  * @throws {Error} when a cosine is below `atLeast`.
  */

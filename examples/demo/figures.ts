@@ -75,8 +75,8 @@ export async function serveFromDram(
 }
 
 /**
- * What the CPU spends: a lookup and a pooled row from the job in DRAM, a read from the job over a drive
- * that answers at once.
+ * What the CPU spends: a lookup and a pooled row from the job in DRAM, a read from the job over a
+ * drive that answers at once.
  */
 export async function measureCosts(
   options: WorldOptions,

@@ -28,8 +28,8 @@ export interface DemoOptions {
   readonly report: string;
   /** Where the README's picture goes; none is drawn by default. */
   readonly picture: string | undefined;
-  /** Where the picture of the README goes; undefined: nowhere. */
-  readonly picture: string | undefined;
+  /** Where the tables are kept; undefined: in the demo's own folder. */
+  readonly folder: string | undefined;
   /** A made-up table instead of a download. */
   readonly synthetic: boolean;
   /** Only print {@linkcode HELP}. */
@@ -56,7 +56,7 @@ Usage: deno task demo [options]
   --query TEXT    search the corpus for sentences like this one
   --report PATH   where the HTML report goes (default .rowtier/report.html)
   --picture PATH  draw the README's picture (SVG) as well
-  --picture PATH  also draw the README's picture there, as SVG
+  --folder PATH   where the tables are kept (default .rowtier/demo)
   --synthetic     a made-up table and skewed bags: no download, a few seconds
   --help          this text
 `;
@@ -67,7 +67,9 @@ Usage: deno task demo [options]
  * @throws {UsageError} at anything wrong: which option, what it must be, what it was.
  */
 export function parseOptions(args: readonly string[]): DemoOptions {
-  const { device, cache, policy, batch, query, report, picture, synthetic, help } = parse(args);
+  const { device, cache, policy, batch, query, report, picture, folder, synthetic, help } = parse(
+    args,
+  );
   return {
     device: oneOf("device", DEVICES, device),
     cache: parseCache(cache),
@@ -76,7 +78,7 @@ export function parseOptions(args: readonly string[]): DemoOptions {
     query: query === undefined ? undefined : notEmpty("query", query),
     report: notEmpty("report", report),
     picture: picture === undefined ? undefined : notEmpty("picture", picture),
-    picture: picture === undefined ? undefined : notEmpty("picture", picture),
+    folder: folder === undefined ? undefined : notEmpty("folder", folder),
     synthetic,
     help,
   };
@@ -100,7 +102,7 @@ function parse(args: readonly string[]) {
         query: { type: "string" },
         report: { type: "string", default: ".rowtier/report.html" },
         picture: { type: "string" },
-        picture: { type: "string" },
+        folder: { type: "string" },
         synthetic: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },

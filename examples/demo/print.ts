@@ -7,6 +7,17 @@
 import Table from "npm:cli-table3@0.6.5";
 import type { DeviceTimes, RunFigures, SearchResult } from "./results.ts";
 
+/** Columns alone, no rules and no colours: a file or a pipe may be reading. */
+const LOOK = {
+  style: { head: [], border: [], "padding-left": 0, "padding-right": 2 },
+  chars: {
+    ...{ "top": "", "top-mid": "", "top-left": "", "top-right": "" },
+    ...{ "bottom": "", "bottom-mid": "", "bottom-left": "", "bottom-right": "" },
+    ...{ "left": "  ", "left-mid": "", "mid": "", "mid-mid": "", "right": "", "right-mid": "" },
+    "middle": "",
+  },
+};
+
 const count = (n: number): string => Math.round(n).toLocaleString("en");
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`;
@@ -19,7 +30,7 @@ function duration(ns: number): string {
 
 /** The figures of the served job. */
 export function printFigures(run: RunFigures): void {
-  const table = new Table({ colAligns: ["left", "right"], style: { head: [] } });
+  const table = new Table({ ...LOOK, colAligns: ["left", "right"] });
   table.push(
     ["device", run.device],
     ["lookups", count(run.lookups)],
@@ -35,21 +46,21 @@ export function printFigures(run: RunFigures): void {
     ["DRAM held", megabytes(run.dramBytes)],
     ["table size", megabytes(run.tableBytes)],
   );
-  console.log(table.toString());
+  console.log(`\n${table}`);
 }
 
 /** The same job by device. */
 export function printDevices(devices: readonly DeviceTimes[]): void {
   const table = new Table({
+    ...LOOK,
     head: ["the same job on", "batch, p50", "batch, p99", "seconds", "IOPS"],
     colAligns: ["left", "right", "right", "right", "right"],
-    style: { head: [] },
   });
   for (const { name, p50BatchNs, p99BatchNs, seconds: total, iops } of devices) {
     const reads = iops === 0 ? "none" : count(iops);
     table.push([name, duration(p50BatchNs), duration(p99BatchNs), seconds(total), reads]);
   }
-  console.log(table.toString());
+  console.log(`\n${table}`);
 }
 
 /** What the searches found. */

@@ -13,7 +13,11 @@ import type { SearchResult } from "./results.ts";
 const HITS = 5;
 
 /** Beginnings of the three sentences that are always searched for. */
-const QUERIES = ["The jury further said", "He was a man of", "The patient"];
+const QUERIES = [
+  "They spun and flung",
+  "The virus antigen was concentrated",
+  "the church is “the family",
+];
 
 /** Searches for three sentences of the corpus and, if there is one, the user's own text. */
 export async function searchAll(
@@ -48,7 +52,10 @@ async function vectorOf(text: string, { table, wordKeys }: Input): Promise<Float
   return await opened.pipeline.lookup({ parts: [{ table: 0, keys, offsets }] });
 }
 
-/** The nearest sentences, best first; one with the same words as the query or a better one is left out. */
+/**
+ * The nearest sentences, best first; one with the same words as the query or a better one is left
+ * out.
+ */
 function nearest(
   query: Float32Array,
   vectors: Float32Array,

@@ -1,6 +1,6 @@
 /**
- * Drives one job through a pipeline and takes its times: the same loop for a real disk, for rows held in
- * memory, and for simulated drives in virtual time.
+ * Drives one job through a pipeline and takes its times: the same loop for a real disk, for rows
+ * held in memory, and for simulated drives in virtual time.
  *
  * @module
  */

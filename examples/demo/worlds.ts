@@ -1,5 +1,6 @@
 /**
- * Where the demo's table is served from: the real file, memory, or a simulated drive in virtual time.
+ * Where the demo's table is served from: the real file, memory, or a simulated drive in virtual
+ * time.
  *
  * @module
  */
@@ -77,7 +78,7 @@ export function realWorld(options: WorldOptions, mode: "auto" | DeviceRung): Wor
   return {
     ...opened,
     clock: new RealClock(),
-    device: opened.rung,
+    device: `real disk, ${opened.rung}`,
     simulated: false,
     [Symbol.dispose]: () => opened[Symbol.dispose](),
   };

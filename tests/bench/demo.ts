@@ -10,7 +10,7 @@
  */
 
 import { fromFileUrl } from "@std/path";
-import { checkBits } from "../../examples/demo/check.ts";
+import { checkBits, truthOf } from "../../examples/demo/check.ts";
 import { serveFromDram } from "../../examples/demo/figures.ts";
 import { loadInput } from "../../examples/demo/input.ts";
 import { cacheRows } from "../../examples/demo/options.ts";
@@ -42,6 +42,7 @@ export const bench: Bench = {
       maxBatchKeys: maxKeys(batches),
     };
     const vectors = new Float32Array((bags.offsets.length - 1) * table.dim);
+    const truth = truthOf(table, bags);
     warmFile(table.path);
     const raw = (): number =>
       measureReads({
@@ -58,7 +59,7 @@ export const bench: Bench = {
       vectors.fill(NaN);
       using opened = realWorld(world, "io_uring");
       const times = await serve(opened.pipeline, opened.clock, batches, table.dim, vectors);
-      checkBits(table, bags, vectors);
+      checkBits(truth, vectors, table.dim);
       reads = opened.pipeline.counters().loader.reads;
       heldBytes = opened.pipeline.memory().totalBytes;
       return times.seconds;

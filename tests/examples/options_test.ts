@@ -11,15 +11,16 @@ Deno.test("parseOptions() has defaults for all", () => {
     query: undefined,
     report: ".rowtier/report.html",
     picture: undefined,
+    folder: undefined,
     synthetic: false,
     help: false,
   });
 });
 
 Deno.test("parseOptions() takes every option", () => {
-  const args =
-    "--device 3dxp --cache 0.5% --policy sieve --batch=128 --report a.html --picture b.svg";
-  const all = [...args.split(" "), "--query", "two words", "--synthetic", "--help"];
+  const args = "--device 3dxp --cache 0.5% --policy sieve --batch=128 --report a.html";
+  const more = "--picture b.svg --folder c --synthetic --help";
+  const all = [...args.split(" "), ...more.split(" "), "--query", "two words"];
   assertEquals(parseOptions(all), {
     device: "3dxp",
     cache: { share: 0.005 },
@@ -27,7 +28,8 @@ Deno.test("parseOptions() takes every option", () => {
     batch: 128,
     query: "two words",
     report: "a.html",
-    picture: "b.svg",
+    picture: "b",
+    folder: "c",
     synthetic: true,
     help: true,
   });
@@ -48,6 +50,7 @@ Deno.test("parseOptions() refuses a wrong value in one line that names it", () =
     [["--cache=-3"], 'received "-3"'],
     [["--batch", "0"], '--batch must be a whole number from 1 to 4096: received "0"'],
     [["--batch", "1e3"], 'received "1e3"'],
+    [["--batch", "4097"], 'received "4097"'],
     [["--query", " "], '--query must be not empty: received " "'],
     [["--report", ""], '--report must be not empty: received ""'],
     [["--picture="], '--picture must be not empty: received ""'],

@@ -99,7 +99,7 @@ Deno.test("Pipeline.lookup() rejects when a row cannot be read", async () => {
   assert(pipeline.stage(bags(1)) !== NO_TICKET, "the ticket was released");
 });
 
-Deno.test("Pipeline makes a batch ready at its deadline, and others still get the late row", async () => {
+Deno.test("Pipeline makes a batch ready at its deadline; another gets the late row", async () => {
   using world = faultyWorld([{ kind: "late", at: 1, delayNs: 1e6 }]);
   const pipeline = pipelineIn(world, tables);
   const batch = bags(3);

@@ -1,5 +1,6 @@
 /**
- * What the pipeline's tests run on: two tables of different row size, and the worlds that serve them.
+ * What the pipeline's tests run on: two tables of different row size, and the worlds that serve
+ * them.
  *
  * @module
  */
@@ -148,7 +149,9 @@ export function pipelineIn(
   });
 }
 
-/** A batch of up to 60 keys over both tables, in one to three parts, with empty bags and repeats. */
+/**
+ * A batch of up to 60 keys over both tables, in one to three parts, with empty bags and repeats.
+ */
 export function randomBatch(random: Random): KeyBatch {
   const parts: BatchPart[] = [];
   for (let p = 1 + random.below(3); p > 0; p--) {

@@ -53,7 +53,10 @@ function start(make: () => CaseWorld): Bench {
   };
 }
 
-/** Columns with one read for each of `blocks`: read `i` is tagged 1000 + i and goes to a place of its own. */
+/**
+ * Columns with one read for each of `blocks`: read `i` is tagged 1000 + i and goes to a place of
+ * its own.
+ */
 function readsOf(bench: Bench, blocks: readonly number[]): IoRequests {
   const { blockBytes } = bench.device;
   const requests = createRequests(Math.max(1, blocks.length));

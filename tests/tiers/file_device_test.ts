@@ -1,5 +1,5 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { errnoOf } from "../../tiers/_file_space.ts";
+import { errnoOf } from "../../base/errors.ts";
 import { createFileDevice } from "../../tiers/file_device.ts";
 import { deviceCases } from "./device_cases.ts";
 import { complete, knownFile, pages, refusalOf, skips } from "./files.ts";
