@@ -49,7 +49,7 @@ export const bench: Bench = {
         path: table.path,
         bytes: table.blockBytes,
         depth: DEPTH,
-        batch: 32,
+        batch: 8,
         warmSeconds: 0,
         seconds: run.quick ? 0.5 : 1.5,
         seed: 1,

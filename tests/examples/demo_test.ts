@@ -3,12 +3,10 @@ import { fromFileUrl, join } from "@std/path";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
-/** Runs the demo; offline, if this test runs with the stand-ins. */
+/** Runs the demo as its own users can, without the task. */
 function demo(args: string[], permissions: string[]): Deno.Command {
-  const offline = import.meta.resolve("@std/path").startsWith("file:");
-  const mapped = offline ? ["--import-map", join(ROOT, "tests/offline/import_map.json")] : [];
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", ...permissions, ...mapped, "examples/demo.ts", ...args],
+    args: ["run", "--no-prompt", ...permissions, "examples/demo.ts", ...args],
     cwd: ROOT,
     env: { NO_COLOR: "1" },
     stdin: "null",
