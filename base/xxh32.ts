@@ -13,8 +13,8 @@ const P4 = 0x27d4eb2f | 0;
 const P5 = 0x165667b1 | 0;
 
 /**
- * XXH32 of `bytes[start, end)` with `seed`, as an unsigned 32-bit integer. Any alignment; no
- * allocation.
+ * XXH32 of `bytes[start, end)` with `seed`. Any alignment; no allocation: seed and result are signed
+ * 32-bit integers, as an unsigned one above 2^31 would be boxed at each call.
  */
 export function xxh32(bytes: Uint8Array, start: number, end: number, seed: number): number {
   let at = start;
@@ -41,7 +41,7 @@ export function xxh32(bytes: Uint8Array, start: number, end: number, seed: numbe
   for (; at < end; at++) h = Math.imul(rotate((h + Math.imul(bytes[at], P5)) | 0, 11), P1);
   h = Math.imul(h ^ (h >>> 15), P2);
   h = Math.imul(h ^ (h >>> 13), P3);
-  return (h ^ (h >>> 16)) >>> 0;
+  return h ^ (h >>> 16);
 }
 
 function read(bytes: Uint8Array, at: number): number {

@@ -96,7 +96,7 @@ class BlockWriter {
   readonly #onProgress: ((rows: number) => void) | undefined;
   readonly #chunk: Uint8Array;
   readonly #rowBytes: number;
-  #checksums = new Uint32Array(1024);
+  #checksums = new Int32Array(1024);
   #rows = 0;
   #writtenBlocks = 0;
   #file: FileHandle | undefined;
@@ -156,7 +156,7 @@ class BlockWriter {
     const shape = tableShape(this.#format, this.#dim, this.#blockBytes, this.#rows);
     const tail = new Uint8Array(shape.fileBytes - shape.checksumsOffset);
     const view = new DataView(tail.buffer);
-    for (let b = 0; b < shape.blockCount; b++) view.setUint32(4 * b, this.#checksums[b], true);
+    for (let b = 0; b < shape.blockCount; b++) view.setInt32(4 * b, this.#checksums[b], true);
     const checksumsXxh32 = xxh32(tail, 0, tail.length, 0);
     const header = { ...shape, id: this.#id.slice(), checksumsXxh32 };
     await this.#write(tail, tail.length, shape.checksumsOffset);
@@ -226,9 +226,9 @@ class BlockWriter {
     }
   }
 
-  #roomFor(blocks: number): Uint32Array {
+  #roomFor(blocks: number): Int32Array {
     if (blocks > this.#checksums.length) {
-      const grown = new Uint32Array(Math.max(blocks, 2 * this.#checksums.length));
+      const grown = new Int32Array(Math.max(blocks, 2 * this.#checksums.length));
       grown.set(this.#checksums);
       this.#checksums = grown;
     }

@@ -19,8 +19,8 @@ import {
 export interface Table extends TableHeader {
   /** Where it lies. */
   readonly path: string;
-  /** XXH32 of each block; `blockCount` entries, held in memory to verify each read. */
-  readonly checksums: Uint32Array;
+  /** XXH32 of each block, as signed integers; `blockCount` of them, to verify each read by. */
+  readonly checksums: Int32Array;
 }
 
 /**
@@ -40,8 +40,8 @@ export function openTable(path: string): Table {
       throw new TableFileError(path, "the blocks' checksums are damaged", header.checksumsOffset);
     }
     const view = new DataView(bytes.buffer);
-    const checksums = new Uint32Array(header.blockCount);
-    for (let b = 0; b < checksums.length; b++) checksums[b] = view.getUint32(4 * b, true);
+    const checksums = new Int32Array(header.blockCount);
+    for (let b = 0; b < checksums.length; b++) checksums[b] = view.getInt32(4 * b, true);
     return { ...header, path, checksums };
   } finally {
     closeSync(file);

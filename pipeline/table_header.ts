@@ -90,7 +90,7 @@ export interface TableHeader {
   readonly fileBytes: number;
   /** 16 random bytes that tell this file from any other. */
   readonly id: Uint8Array;
-  /** XXH32 of the blocks' checksums and the zeros after them. */
+  /** XXH32 of the blocks' checksums and the zeros after them, as a signed 32-bit integer. */
   readonly checksumsXxh32: number;
 }
 
@@ -124,10 +124,9 @@ export function defaultBlockBytes(rowBytes: number): number {
   return Math.ceil(rowBytes / SECTOR_BYTES) * SECTOR_BYTES;
 }
 
-/** The seed of the checksum of block `block`. */
+/** The seed of the checksum of block `block`, as a signed 32-bit integer. */
 export function blockSeed(id: Uint8Array, block: number): number {
-  const first = (id[0] | (id[1] << 8) | (id[2] << 16) | (id[3] << 24)) >>> 0;
-  return (first + block) % 2 ** 32;
+  return ((id[0] | (id[1] << 8) | (id[2] << 16) | (id[3] << 24)) + block) | 0;
 }
 
 /** The 4096 bytes of `header`. */
@@ -179,7 +178,7 @@ export function decodeHeader(bytes: Uint8Array, path: string, fileBytes: number)
       8,
     );
   }
-  if (view.getUint32(4092, true) !== xxh32(bytes, 0, 4092, 0)) {
+  if (view.getInt32(4092, true) !== xxh32(bytes, 0, 4092, 0)) {
     fail("the header is damaged, its checksum does not match", 4092);
   }
   return checkedShape(view, bytes, path, fileBytes);
@@ -221,7 +220,7 @@ function checkedShape(
       Math.min(fileBytes, shape.fileBytes),
     );
   }
-  return { ...shape, id: bytes.slice(72, 88), checksumsXxh32: u32(88) };
+  return { ...shape, id: bytes.slice(72, 88), checksumsXxh32: view.getInt32(88, true) };
 }
 
 function formatOf(code: number, bytes: Uint8Array, path: string): RowFormat {

@@ -78,7 +78,8 @@ export function realWorld(options: WorldOptions, mode: "auto" | DeviceRung): Wor
   return {
     ...opened,
     clock: new RealClock(),
-    device: `real disk, ${opened.rung}`,
+    // Buffered reads come from memory once the kernel holds the file: no figure of the disk.
+    device: `real disk, ${opened.rung === "buffered" ? "buffered by the page cache" : opened.rung}`,
     simulated: false,
     [Symbol.dispose]: () => opened[Symbol.dispose](),
   };

@@ -14,7 +14,7 @@ const KNOWN: [string, number, number][] = [
 Deno.test("xxh32() gives the reference's sums", () => {
   for (const [text, seed, sum] of KNOWN) {
     const bytes = new TextEncoder().encode(text);
-    assertEquals(xxh32(bytes, 0, bytes.length, seed), sum, text);
+    assertEquals(xxh32(bytes, 0, bytes.length, seed) >>> 0, sum, text);
   }
 });
 

@@ -23,9 +23,7 @@ import {
   type World,
 } from "./worlds.ts";
 
-const folder = await Deno.makeTempDir({ prefix: "rowtier-" });
-const tables: Tables = await buildTables(folder);
-globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+const tables: Tables = await buildTables();
 
 function faultyWorld(faults: Fault[], seed = 1): World {
   return virtualWorld(

@@ -16,6 +16,7 @@ import { VirtualClock } from "../../tiers/mod.ts";
 import {
   bits,
   buildTables,
+  memoryWorld,
   pipelineIn,
   randomBatch,
   realWorld,
@@ -26,9 +27,7 @@ import {
   type World,
 } from "./worlds.ts";
 
-const folder = await Deno.makeTempDir({ prefix: "rowtier-" });
-const tables: Tables = await buildTables(folder);
-globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+const tables: Tables = await buildTables();
 
 /**
  * A random run with up to three batches in flight, pooled and cancelled in any order; every vector
@@ -64,6 +63,7 @@ async function randomRun(pipeline: Pipeline, seed: number, steps: number): Promi
 }
 
 const WORLDS: Record<string, () => World> = {
+  "a drive that answers at once": () => memoryWorld(tables),
   "a simulated drive": () => virtualWorld(tables),
   "a real disk": () => realWorld(tables),
 };

@@ -25,9 +25,11 @@ import {
   type BlockDevice,
   type Clock,
   createIoQueue,
+  createMemoryDevice,
   createSimulatedDevice,
   type DeviceProfile,
   type IoQueue,
+  type Media,
   memoryMedia,
   openDevice,
   PROFILES,
@@ -47,8 +49,13 @@ const DEPTH = 8;
 const DIMS = [24, 33];
 const ROWS = [300, 200];
 
-/** Builds both tables in `folder`: 8-bit with mean pooling, fp32 with weighted sums. */
-export async function buildTables(folder: string): Promise<Tables> {
+/**
+ * Builds both tables, 8-bit with mean pooling and fp32 with weighted sums, in a folder that goes
+ * when the test file ends.
+ */
+export async function buildTables(): Promise<Tables> {
+  const folder = await Deno.makeTempDir({ prefix: "rowtier-" });
+  globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
   const random = createRandom(7);
   const tables: Table[] = [];
   for (const [t, format] of [q8, f32].entries()) {
@@ -97,13 +104,8 @@ export interface World extends Disposable {
   readonly offsets: readonly number[];
 }
 
-/** A drive in virtual time that holds both files; `wrap` puts a fault device or a log around it. */
-export function virtualWorld(
-  { tables }: Tables,
-  wrap: (device: BlockDevice, clock: VirtualClock) => BlockDevice = (device) => device,
-  { seed = 1, profile = PROFILES.p5800x }: { seed?: number; profile?: DeviceProfile } = {},
-): World {
-  const clock = new VirtualClock();
+/** What holds both files one after the other, and where each starts. */
+function bothFiles({ tables }: Tables): { media: Media; offsets: number[] } {
   const offsets: number[] = [];
   let end = 0;
   for (const { fileBytes } of tables) {
@@ -112,8 +114,31 @@ export function virtualWorld(
   }
   const bytes = new Uint8Array(end);
   tables.forEach(({ path }, t) => bytes.set(Deno.readFileSync(path), offsets[t]));
-  const device = createSimulatedDevice({ profile, media: memoryMedia(bytes), clock, seed });
+  return { media: memoryMedia(bytes), offsets };
+}
+
+/** A drive in virtual time that holds both files; `wrap` puts a fault device or a log around it. */
+export function virtualWorld(
+  tables: Tables,
+  wrap: (device: BlockDevice, clock: VirtualClock) => BlockDevice = (device) => device,
+  { seed = 1, profile = PROFILES.p5800x }: { seed?: number; profile?: DeviceProfile } = {},
+): World {
+  const clock = new VirtualClock();
+  const { media, offsets } = bothFiles(tables);
+  const device = createSimulatedDevice({ profile, media, clock, seed });
   const queue = createIoQueue({ devices: [wrap(device, clock)], depth: DEPTH, clock });
+  return { queue, clock, offsets, [Symbol.dispose]: () => queue[Symbol.dispose]() };
+}
+
+/** A drive that answers at once. */
+export function memoryWorld(tables: Tables): World {
+  const clock = new VirtualClock();
+  const { media, offsets } = bothFiles(tables);
+  const queue = createIoQueue({
+    devices: [createMemoryDevice({ media, clock })],
+    depth: DEPTH,
+    clock,
+  });
   return { queue, clock, offsets, [Symbol.dispose]: () => queue[Symbol.dispose]() };
 }
 
