@@ -13,8 +13,8 @@ const P4 = 0x27d4eb2f | 0;
 const P5 = 0x165667b1 | 0;
 
 /**
- * XXH32 of `bytes[start, end)` with `seed`. Any alignment; no allocation: seed and result are signed
- * 32-bit integers, as an unsigned one above 2^31 would be boxed at each call.
+ * XXH32 of `bytes[start, end)` with `seed`. Any alignment; no allocation: seed and result are
+ * signed 32-bit integers, as an unsigned one above 2^31 would be boxed at each call.
  */
 export function xxh32(bytes: Uint8Array, start: number, end: number, seed: number): number {
   let at = start;
