@@ -8,6 +8,7 @@
  * @module
  */
 
+import { join } from "node:path";
 import { checkBits, checkCosine, truthOf } from "./demo/check.ts";
 import { hitRatioCurve } from "./demo/curve.ts";
 import { measureCosts, runFigures, serveFromDram, timesOf } from "./demo/figures.ts";
@@ -20,7 +21,7 @@ import { searchAll } from "./demo/search.ts";
 import { maxKeys, serve, toBatches } from "./demo/serve.ts";
 import { DRIVES, realWorld, simulatedWorld, type World } from "./demo/worlds.ts";
 
-const FOLDER = `${import.meta.dirname}/../.rowtier/demo`;
+const FOLDER = join(import.meta.dirname ?? ".", "..", ".rowtier", "demo");
 const CURVE_SHARES = [0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16];
 const say = (line: string): void => console.log(line);
 

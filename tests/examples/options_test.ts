@@ -28,7 +28,7 @@ Deno.test("parseOptions() takes every option", () => {
     batch: 128,
     query: "two words",
     report: "a.html",
-    picture: "b",
+    picture: "b.svg",
     folder: "c",
     synthetic: true,
     help: true,
