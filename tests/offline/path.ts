@@ -1,31 +1,19 @@
 /**
- * Stand-in for `@std/path` where the JSR registry cannot be reached: the names our tests use, on
- * top of `node:path` and `node:url`, and nothing more.
+ * Stand-in for `@std/path` where the JSR registry cannot be reached: the names our tests use, and
+ * nothing more.
  *
  * @module
  */
 
-import { basename as nodeBasename, dirname, join as nodeJoin, relative, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { join as joinPaths } from "node:path";
+import { fileURLToPath } from "node:url";
 
-export { dirname, relative, resolve };
-
-/** The last part of a path, without `suffix` where it ends so. */
-export function basename(path: string | URL, suffix?: string): string {
-  return nodeBasename(typeof path === "string" ? path : fileURLToPath(path), suffix);
-}
-
-/** Join parts to one normalised path. */
+/** Joins a path, which may be given as a file URL, and further parts. */
 export function join(path: string | URL, ...paths: string[]): string {
-  return nodeJoin(typeof path === "string" ? path : fileURLToPath(path), ...paths);
+  return joinPaths(path instanceof URL ? fromFileUrl(path) : path, ...paths);
 }
 
-/** The path of a file URL. */
+/** The path that a file URL names. */
 export function fromFileUrl(url: string | URL): string {
   return fileURLToPath(url);
-}
-
-/** The file URL of an absolute path. */
-export function toFileUrl(path: string): URL {
-  return pathToFileURL(path);
 }
