@@ -102,6 +102,20 @@ Deno.test("buildTable() lays bytes out as the module documents", async () => {
   });
 });
 
+Deno.test("buildTable() fills the last block with zeros, also after a megabyte", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "t.rows");
+    // 2,048 blocks of four rows are written at a time.
+    const row = new Float32Array(100).fill(1);
+    const { checksumsOffset } = await buildTable(path, Array(8193).fill(row), { dim: 100, id: ID });
+    const bytes = await Deno.readFile(path);
+    const last = bytes.subarray(checksumsOffset - 512, checksumsOffset);
+    assert(last.subarray(100, 108).some((byte) => byte !== 0));
+    assertEquals(last.subarray(108), new Uint8Array(404));
+    verifyTable(openTable(path));
+  });
+});
+
 Deno.test("a table file cut anywhere is refused, saying where", async () => {
   await inFolder(async (folder) => {
     const path = join(folder, "t.rows");
