@@ -17,9 +17,15 @@ import { MAX_IDLE_STEPS } from "./limits.ts";
  *
  * @example
  * ```ts
- * import { createCompletions, createRequests, createSimulatedDevice } from
- * "@rowtier/rowtier/tiers"; import { drive, memoryMedia, PROFILES, VirtualClock } from
- * "@rowtier/rowtier/tiers";
+ * import {
+ *   createCompletions,
+ *   createRequests,
+ *   createSimulatedDevice,
+ *   drive,
+ *   memoryMedia,
+ *   PROFILES,
+ *   VirtualClock,
+ * } from "@rowtier/rowtier/tiers";
  *
  * const clock = new VirtualClock();
  * const media = memoryMedia(65_536);

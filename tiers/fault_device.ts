@@ -45,9 +45,15 @@ export interface FaultDeviceOptions {
  *
  * @example
  * ```ts
- * import { createCompletions, createFaultDevice, createMemoryDevice } from
- * "@rowtier/rowtier/tiers"; import { createRequests, ERRNO, memoryMedia, VirtualClock } from
- * "@rowtier/rowtier/tiers";
+ * import {
+ *   createCompletions,
+ *   createFaultDevice,
+ *   createMemoryDevice,
+ *   createRequests,
+ *   ERRNO,
+ *   memoryMedia,
+ *   VirtualClock,
+ * } from "@rowtier/rowtier/tiers";
  *
  * const clock = new VirtualClock();
  * using device = createFaultDevice({

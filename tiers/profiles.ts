@@ -77,8 +77,12 @@ const p3700: NandProfile = {
  *
  * @example A drive of one's own
  * ```ts
- * import { createSimulatedDevice, memoryMedia, PROFILES, VirtualClock } from
- * "@rowtier/rowtier/tiers";
+ * import {
+ *   createSimulatedDevice,
+ *   memoryMedia,
+ *   PROFILES,
+ *   VirtualClock,
+ * } from "@rowtier/rowtier/tiers";
  *
  * const profile = { ...PROFILES.p3700, name: "twice the dies", diesPerChannel: 4 };
  * const clock = new VirtualClock();

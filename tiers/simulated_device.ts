@@ -57,9 +57,14 @@ export interface SimulatedDeviceOptions {
  *
  * @example
  * ```ts
- * import { createCompletions, createRequests, createSimulatedDevice } from
- * "@rowtier/rowtier/tiers"; import { memoryMedia, PROFILES, VirtualClock } from
- * "@rowtier/rowtier/tiers";
+ * import {
+ *   createCompletions,
+ *   createRequests,
+ *   createSimulatedDevice,
+ *   memoryMedia,
+ *   PROFILES,
+ *   VirtualClock,
+ * } from "@rowtier/rowtier/tiers";
  *
  * const clock = new VirtualClock();
  * const media = memoryMedia(new Uint8Array(65_536).fill(7));
