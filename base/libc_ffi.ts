@@ -8,7 +8,7 @@
  * @module
  */
 
-import { UnsupportedTargetError } from "./errors.ts";
+import { ERRNO, UnsupportedTargetError } from "./errors.ts";
 
 /**
  * The calls that are bound. All but `mmap` return -1 on failure; {@linkcode Libc.errno} then says
@@ -19,6 +19,8 @@ export interface LibcSymbols {
   readonly open: (path: Uint8Array<ArrayBuffer>, flags: number, mode: number) => number;
   /** close(2). */
   readonly close: (fd: number) => number;
+  /** write(2). */
+  readonly write: (fd: number, bytes: Uint8Array<ArrayBuffer>, count: bigint) => bigint;
   /** mmap(2); the address 2^64 - 1 is failure. */
   readonly mmap: (
     address: Deno.PointerValue,
@@ -30,6 +32,13 @@ export interface LibcSymbols {
   ) => Deno.PointerValue;
   /** munmap(2). */
   readonly munmap: (address: Deno.PointerValue, bytes: bigint) => number;
+  /** madvise(2); the range begins on a page. */
+  readonly madvise: (address: Deno.PointerValue, bytes: bigint, advice: number) => number;
+  /**
+   * memfd_create(2), `name` ending with a NUL; null where the C library has none (glibc before
+   * 2.27).
+   */
+  readonly memfdCreate: ((name: Uint8Array<ArrayBuffer>, flags: number) => number) | null;
   /** syscall(425, entries, params): io_uring_setup(2). */
   readonly ringSetup: (
     call: number,
@@ -134,8 +143,16 @@ function bindLibc(): Libc {
   const { symbols } = Deno.dlopen("libc.so.6", {
     open: { parameters: ["buffer", "i32", "i32"], result: "i32" },
     close: { parameters: ["i32"], result: "i32" },
+    write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
     mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
     munmap: { parameters: ["pointer", "usize"], result: "i32" },
+    madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+    memfdCreate: {
+      name: "memfd_create",
+      parameters: ["buffer", "u32"],
+      result: "i32",
+      optional: true,
+    },
     ringSetup: { name: "syscall", parameters: ["i32", "u32", "buffer"], result: "i32" },
     ringEnter: {
       name: "syscall",
@@ -195,6 +212,50 @@ export function addressOf(memory: Uint8Array): number {
   if (memory.buffer.byteLength === 0) return 0;
   const pointer = Deno.UnsafePointer.of(memory as Uint8Array<ArrayBuffer>);
   return Number(Deno.UnsafePointer.value(pointer));
+}
+
+const MADV_HUGEPAGE = 14;
+/** Pages of the largest size that x86-64 and ARM have by default. */
+const HUGE_PAGE = 2 ** 21;
+
+/**
+ * Asks the system to back `memory` with pages of 2 MiB (madvise(2), MADV_HUGEPAGE), which takes
+ * most misses of the address translation out of reads at random places. Best done before the memory
+ * is first written. False where it was refused or no whole page fits; nothing else changes then.
+ *
+ * @throws {UnsupportedTargetError} where the C library is not to be had.
+ */
+export function hugePages(memory: Uint8Array): boolean {
+  const libc = openLibc();
+  const address = addressOf(memory);
+  const first = Math.ceil(address / HUGE_PAGE) * HUGE_PAGE;
+  const bytes = Math.floor((address + memory.byteLength - first) / HUGE_PAGE) * HUGE_PAGE;
+  if (address === 0 || bytes <= 0) return false;
+  const place = Deno.UnsafePointer.create(BigInt(first));
+  return libc.symbols.madvise(place, BigInt(bytes), MADV_HUGEPAGE) === 0;
+}
+
+const MFD_CLOEXEC = 1;
+
+/**
+ * A file in memory that holds `bytes`: a descriptor, to be closed by the caller, or a negative
+ * errno.
+ */
+export function memoryFile(libc: Libc, name: string, bytes: Uint8Array<ArrayBuffer>): number {
+  if (libc.symbols.memfdCreate === null) return -ERRNO.ENOSYS;
+  const fd = libc.symbols.memfdCreate(new TextEncoder().encode(name + "\0"), MFD_CLOEXEC);
+  if (fd < 0) return -libc.errno();
+  for (let done = 0; done < bytes.length;) {
+    const rest = bytes.subarray(done);
+    const written = Number(libc.symbols.write(fd, rest, BigInt(rest.length)));
+    if (written <= 0) {
+      const errno = written < 0 ? libc.errno() : ERRNO.EIO;
+      libc.symbols.close(fd);
+      return -errno;
+    }
+    done += written;
+  }
+  return fd;
 }
 
 const AT_EMPTY_PATH = 0x1000;

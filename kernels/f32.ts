@@ -4,8 +4,8 @@
  * @module
  */
 
-import { checkDim, checkNoNaN, checkRow } from "./_check_row.ts";
-import { readF32, writeF32 } from "./_f32_bytes.ts";
+import { readF32, writeF32 } from "./_bytes.ts";
+import { valueFormat } from "./_value_format.ts";
 import type { RowFormat } from "./row_format.ts";
 
 /**
@@ -24,23 +24,11 @@ import type { RowFormat } from "./row_format.ts";
  * assertEquals([...values], [1.5, -2]);
  * ```
  */
-export const f32: RowFormat = {
+export const f32: RowFormat = valueFormat({
   name: "f32",
   code: 1,
-  rowBytes(dim: number): number {
-    return 4 * checkDim("Cannot size f32 row", dim);
-  },
-  quantise(values: Float32Array, at: number, dim: number, row: Uint8Array, start: number): void {
-    const what = "Cannot quantise f32 row";
-    checkDim(what, dim);
-    checkRow(what, values, at, dim, row, start, 4 * dim);
-    checkNoNaN(what, values, at, dim);
-    for (let j = 0; j < dim; j++) writeF32(row, start + 4 * j, values[at + j]);
-  },
-  dequantise(row: Uint8Array, start: number, dim: number, values: Float32Array, at: number): void {
-    const what = "Cannot dequantise f32 row";
-    checkDim(what, dim);
-    checkRow(what, values, at, dim, row, start, 4 * dim);
-    for (let j = 0; j < dim; j++) values[at + j] = readF32(row, start + 4 * j);
-  },
-};
+  codes: "f32",
+  bytes: 4,
+  read: readF32,
+  write: writeF32,
+});

@@ -4,12 +4,20 @@
  * @module
  */
 
+import { bf16 } from "./bf16.ts";
+import { f16 } from "./f16.ts";
 import { f32 } from "./f32.ts";
+import { e4m3, e5m2, hfp8 } from "./fp8.ts";
+import { km2, km4 } from "./kmeans.ts";
+import { q2, q4 } from "./nbit.ts";
 import { q8 } from "./q8.ts";
 import type { RowFormat } from "./row_format.ts";
+import { tbe2, tbe4, tbe8 } from "./tbe.ts";
 
 /** Every row format, in the order of their numbers. */
-export const ROW_FORMATS: readonly RowFormat[] = Object.freeze([f32, q8]);
+export const ROW_FORMATS: readonly RowFormat[] = Object.freeze([
+  ...[f32, q8, f16, bf16, q4, q2, tbe8, tbe4, tbe2, hfp8, e4m3, e5m2, km4, km2],
+]);
 
 /**
  * The row format of that name ("q8"), or of that number in table files (2).

@@ -5,35 +5,76 @@
  * @module
  */
 
-import { checkBatch } from "./_check_batch.ts";
-import { addF32Rows } from "./_f32_bag.ts";
-import { addQ8Rows, TERMS } from "./_q8_bag.ts";
-import { f32 } from "./f32.ts";
-import type { BagBatch, Kernel, KernelSpec, KernelTarget } from "./kernel.ts";
+import type { BagAdder } from "./_adder.ts";
+import type { CodeCall, KernelCode } from "./_code.ts";
+import { codedAdder } from "./_coded_bag.ts";
+import { maxAdder, valueAdder } from "./_value_bag.ts";
+import { f32ToBf16, f32ToF16 } from "./half.ts";
+import type { KernelSpec, KernelTarget, OutputType } from "./kernel.ts";
 
 /**
- * The kernel behind target "scalar". It holds 8 bytes a column of scratch and a view of the arena
- * of its last call (none after it is disposed); a call on that arena allocates nothing. `spec` must
- * have been checked.
+ * The code behind target "scalar", for a spec that was checked. It holds 8 to 12 bytes a column of
+ * scratch and a view of the arena of its last call (none after it is disposed); a call on that
+ * arena allocates nothing. "Fast" numerics are the exact ones.
  */
-export class ScalarKernel implements Kernel {
-  readonly spec: KernelSpec;
+export function createScalarCode(spec: KernelSpec): KernelCode {
+  return new ScalarCode(spec);
+}
+
+/** Rows of integer codes are added without being decoded. */
+function adderFor({ format, dim, pooling, weighting }: KernelSpec): BagAdder {
+  if (pooling === "max") return maxAdder(format, dim);
+  const { layout } = format;
+  return layout === undefined || layout.scaleBias === "none"
+    ? valueAdder(format, dim, weighting)
+    : codedAdder(layout, dim, weighting);
+}
+
+class ScalarCode implements KernelCode {
   readonly target: KernelTarget = "scalar";
-  readonly #rowBytes: number;
+  readonly #add: BagAdder;
+  readonly #least: number;
+  readonly #mean: boolean;
+  readonly #output: OutputType;
   readonly #acc: Float64Array;
-  readonly #terms: Float64Array = new Float64Array(TERMS);
   #view: DataView = new DataView(new ArrayBuffer(0));
 
   constructor(spec: KernelSpec) {
-    this.spec = spec;
-    this.#rowBytes = spec.format.rowBytes(spec.dim);
+    this.#add = adderFor(spec);
+    this.#least = spec.pruned ? -1 : 0;
+    this.#mean = spec.pooling === "mean";
+    this.#output = spec.output;
     this.#acc = new Float64Array(spec.dim);
   }
 
-  pool(batch: BagBatch, output: Float32Array): number {
-    checkBatch(this.spec, this.#rowBytes, batch, output);
-    this.#look(batch.arena);
-    return poolBags(this.spec, batch, this.#view, this.#acc, this.#terms, output);
+  pool(call: CodeCall, output: Float32Array | Uint16Array): number {
+    const acc = this.#acc, view = this.#look(call.arena), dim = acc.length;
+    let first = 0;
+    for (let bag = 0; bag < call.bagCount; bag++) {
+      const count = bagLength(call, bag);
+      const bad = firstBad(call, first, count, this.#least);
+      if (bad >= 0) return bad;
+      acc.fill(0);
+      this.#add(call, view, first, count, acc, false);
+      store(acc, 0, dim, this.#mean ? count : 0, this.#output, output, bag * dim);
+      first += count;
+    }
+    return first === call.slotCount ? -1 : first;
+  }
+
+  accumulate(call: CodeCall, accumulators: Float32Array): number {
+    const acc = this.#acc, view = this.#look(call.arena), dim = acc.length;
+    let first = 0;
+    for (let bag = 0; bag < call.bagCount; bag++) {
+      const count = bagLength(call, bag);
+      const bad = firstBad(call, first, count, this.#least);
+      if (bad >= 0) return bad;
+      for (let j = 0; j < dim; j++) acc[j] = accumulators[bag * dim + j];
+      this.#add(call, view, first, count, acc, true);
+      for (let j = 0; j < dim; j++) accumulators[bag * dim + j] = acc[j];
+      first += count;
+    }
+    return first === call.slotCount ? -1 : first;
   }
 
   [Symbol.dispose](): void {
@@ -44,7 +85,7 @@ export class ScalarKernel implements Kernel {
    * A view costs about 100 ns to make, as much as a row: it is kept while calls come with the same
    * arena.
    */
-  #look(arena: Uint8Array): void {
+  #look(arena: Uint8Array): DataView {
     const { buffer, byteOffset, byteLength } = arena;
     const view = this.#view;
     if (
@@ -52,55 +93,52 @@ export class ScalarKernel implements Kernel {
     ) {
       this.#view = new DataView(buffer, byteOffset, byteLength);
     }
+    return this.#view;
   }
 }
 
-/** The walk over the bags. A bag is checked as a whole before its first row is added. */
-function poolBags(
-  spec: KernelSpec,
-  batch: BagBatch,
-  view: DataView,
-  acc: Float64Array,
-  terms: Float64Array,
-  output: Float32Array,
+/** Modulo 2^32, so that offsets that fall are an overrun and not a negative length. */
+function bagLength({ offsets }: CodeCall, bag: number): number {
+  return (offsets[bag + 1] - offsets[bag]) >>> 0;
+}
+
+/**
+ * What is wrong with the bag of `count` slots from `first` on: the slot count where it runs past
+ * it, else the first position whose slot is not in [least, rowCount), or -1.
+ */
+function firstBad(
+  { slots, slotCount, rowCount }: CodeCall,
+  first: number,
+  count: number,
+  least: number,
 ): number {
-  const { offsets, bagCount, slotCount } = batch;
-  const { dim } = spec;
-  const plain = spec.format === f32;
-  const mean = spec.pooling === "mean";
-  let first = 0;
-  for (let bag = 0; bag < bagCount; bag++) {
-    // Modulo 2^32, so that offsets that fall are an overrun and not a negative length.
-    const count = (offsets[bag + 1] - offsets[bag]) >>> 0;
-    if (count > slotCount - first) return slotCount;
-    const bad = firstBad(batch.slots, first, first + count, batch.rowCount);
-    if (bad >= 0) return bad;
-    acc.fill(0);
-    if (plain) addF32Rows(batch, view, first, count, dim, acc);
-    else addQ8Rows(batch, view, first, count, dim, acc, terms);
-    store(acc, mean && count > 0 ? Math.fround(1 / count) : 1, dim, output, bag * dim);
-    first += count;
-  }
-  return first === slotCount ? -1 : first;
-}
-
-/** The first position in [first, end) whose slot is not in [0, rowCount), or -1. */
-function firstBad(slots: Int32Array, first: number, end: number, rowCount: number): number {
-  for (let i = first; i < end; i++) {
-    if (slots[i] < 0 || slots[i] >= rowCount) return i;
+  if (count > slotCount - first) return slotCount;
+  for (let i = first; i < first + count; i++) {
+    if (slots[i] < least || slots[i] >= rowCount) return i;
   }
   return -1;
 }
 
 /**
- * The mean is a multiplication by the rounded inverse, as in the original; by 1 it changes no bit.
+ * Ends a bag: the `dim` values at `acc[from]`, divided by `length` unless it is 0, rounded to fp32,
+ * then to `type`. The mean is a multiplication by the rounded inverse, as in the original; by 1 it
+ * changes no bit. (The length is passed and not the inverse: a call with a fraction boxes it.)
  */
-function store(
-  acc: Float64Array,
-  factor: number,
+export function store(
+  acc: Float64Array | Float32Array,
+  from: number,
   dim: number,
-  output: Float32Array,
+  length: number,
+  type: OutputType,
+  output: Float32Array | Uint16Array,
   at: number,
 ): void {
-  for (let j = 0; j < dim; j++) output[at + j] = acc[j] * factor;
+  const factor = length > 0 ? Math.fround(1 / length) : 1;
+  if (type === "f32") {
+    for (let j = 0; j < dim; j++) output[at + j] = acc[from + j] * factor;
+  } else if (type === "f16") {
+    for (let j = 0; j < dim; j++) output[at + j] = f32ToF16(acc[from + j] * factor);
+  } else {
+    for (let j = 0; j < dim; j++) output[at + j] = f32ToBf16(acc[from + j] * factor);
+  }
 }

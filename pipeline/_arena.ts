@@ -7,6 +7,7 @@
  */
 
 import { MAX_ARENA_BYTES } from "./limits.ts";
+import type { Table } from "./table_file.ts";
 
 const PAGE_BYTES = 65_536;
 
@@ -26,6 +27,8 @@ export interface ArenaPlace {
 
 /** The arena of a pipeline. */
 export interface Arena {
+  /** What all of it is a view of. */
+  readonly memory: WebAssembly.Memory;
   /** All of it. */
   readonly bytes: Uint8Array;
   /** Its first part, the bounce buffers. */
@@ -37,10 +40,10 @@ export interface Arena {
 /** Lays out `bounceBytes` and one place per entry of `tables`. */
 export function createArena(
   bounceBytes: number,
-  tables: readonly { rowBytes: number; cacheRows: number; scratchRows: number }[],
+  tables: readonly { table: Table; cacheRows: number; scratchRows: number }[],
 ): Arena {
   let end = Math.ceil(bounceBytes / 64) * 64;
-  const layout = tables.map(({ rowBytes, cacheRows, scratchRows }) => {
+  const layout = tables.map(({ table: { rowBytes }, cacheRows, scratchRows }) => {
     // Rows start at multiples of 4, so that their floats can be read as words.
     const rowStride = Math.ceil(rowBytes / 4) * 4;
     const zeroSlot = cacheRows + scratchRows;
@@ -56,12 +59,19 @@ export function createArena(
   const pages = Math.ceil(end / PAGE_BYTES);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const { buffer } = memory;
+  const places = layout.map((place) => ({
+    ...place,
+    rows: new Uint8Array(buffer, place.start, place.slotCount * place.rowStride),
+  }));
+  tables.forEach(({ table: { format, dim } }, t) => {
+    // Bytes of zero are zeros in the library's formats, but perhaps not in a user's own.
+    const { rows, zeroSlot, rowStride } = places[t];
+    format.quantise(new Float32Array(dim), 0, dim, rows, zeroSlot * rowStride);
+  });
   return {
+    memory,
     bytes: new Uint8Array(buffer, 0, end),
     bounce: new Uint8Array(buffer, 0, bounceBytes),
-    places: layout.map((place) => ({
-      ...place,
-      rows: new Uint8Array(buffer, place.start, place.slotCount * place.rowStride),
-    })),
+    places,
   };
 }

@@ -13,6 +13,7 @@ import { q8, type RowFormat } from "../kernels/mod.ts";
 import { MAX_BLOCK_BYTES, MAX_DIM, MAX_ROWS } from "./limits.ts";
 import {
   blockSeed,
+  checkFormat,
   defaultBlockBytes,
   encodeHeader,
   HEADER_BYTES,
@@ -25,7 +26,7 @@ import {
 export interface BuildTableOptions {
   /** Values a row. */
   dim: number;
-  /** Format of the stored rows; 8-bit row-wise quantised by default. */
+  /** Format of the stored rows, one's own too; 8-bit row-wise quantised by default. */
   format?: RowFormat;
   /** Bytes a block: a multiple of 512 that holds a row; by default the smallest such. */
   blockBytes?: number;
@@ -105,6 +106,7 @@ class BlockWriter {
     const what = `Cannot build table ${path}`;
     this.#path = path;
     this.#format = options.format ?? q8;
+    checkFormat(what, this.#format);
     this.#dim = checkInteger(what, "dim", options.dim, 1, MAX_DIM);
     this.#rowBytes = this.#format.rowBytes(this.#dim);
     this.#blockBytes = options.blockBytes ?? defaultBlockBytes(this.#rowBytes);

@@ -10,6 +10,8 @@ export const MAX_ROWS: number = 2 ** 31 - 1;
 export const MAX_BLOCK_BYTES: number = 2 ** 20;
 /** Most values of one row. */
 export const MAX_DIM: number = 2 ** 16;
+/** Least number of a row format that is not the library's. */
+export const MIN_OWN_CODE = 1000;
 /** Most tables of one pipeline: the width of the queue's table column. */
 export const MAX_TABLES: number = 2 ** 16;
 /** Most batches in flight: below the 254 that the cache's one-byte stamps can tell apart. */

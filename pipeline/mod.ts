@@ -37,5 +37,12 @@ export type {
   PipelineTable,
 } from "./options.ts";
 export { NO_TICKET, Pipeline, TICKET_STATE } from "./pipeline.ts";
-export { openTable, readTable, type Table, tableRows, verifyTable } from "./table_file.ts";
+export {
+  openTable,
+  type OpenTableOptions,
+  readTable,
+  type Table,
+  tableRows,
+  verifyTable,
+} from "./table_file.ts";
 export { TableFileError, type TableHeader } from "./table_header.ts";

@@ -5,6 +5,7 @@
  */
 
 import { checkInteger } from "../base/checks.ts";
+import type { RowFormat } from "../kernels/mod.ts";
 import { createIoQueue, type DeviceRung, openDevice, RealClock } from "../tiers/mod.ts";
 import type { PipelineOptions, PipelineTable } from "./options.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -23,13 +24,15 @@ export interface OpenPipelineTable
 export interface OpenPipelineOptions extends Omit<PipelineOptions, "tables" | "queue" | "clock"> {
   /** One or more. */
   tables: readonly OpenPipelineTable[];
+  /** Row formats beside the library's own. */
+  formats?: readonly RowFormat[];
   /** How the files are read; "auto" by default: the fastest way that is to be had. */
   mode?: "auto" | DeviceRung;
   /** Reads in flight; 128 by default. */
   depth?: number;
 }
 
-/** A pipeline with the device under it; disposing of it closes the files. */
+/** A pipeline with the device under it; disposing of it frees the code and closes the files. */
 export interface OpenedPipeline extends Disposable {
   /** Ready to stage. */
   readonly pipeline: Pipeline;
@@ -61,9 +64,9 @@ export interface OpenedPipeline extends Disposable {
  * ```
  */
 export function openPipeline(options: OpenPipelineOptions): OpenedPipeline {
-  const { tables, mode = "auto", depth = 128, ...rest } = options;
+  const { tables, formats = [], mode = "auto", depth = 128, ...rest } = options;
   checkInteger("Cannot open Pipeline", "tables.length", tables.length, 1);
-  const opened = tables.map(({ path }) => openTable(path));
+  const opened = tables.map(({ path }) => openTable(path, { formats }));
   const cacheRows = tables.map(({ cacheShare = 0.02 }, t) => {
     if (!(cacheShare > 0 && cacheShare <= 1)) {
       throw new RangeError(
@@ -91,7 +94,11 @@ export function openPipeline(options: OpenPipelineOptions): OpenedPipeline {
         cacheRows: cacheRows[t],
       })),
     });
-    return { pipeline, rung, why, [Symbol.dispose]: () => queue[Symbol.dispose]() };
+    const close = (): void => {
+      pipeline[Symbol.dispose]();
+      queue[Symbol.dispose]();
+    };
+    return { pipeline, rung, why, [Symbol.dispose]: close };
   } catch (error) {
     device[Symbol.dispose]();
     throw error;

@@ -30,8 +30,8 @@ export interface PipelineTable {
   eviction?: EvictionPolicyFactory;
   /** Which row may enter; all by default. */
   admission?: AdmissionPolicyFactory;
-  /** How a bag becomes a vector; "sum" by default. */
-  pooling?: Pooling;
+  /** How a bag becomes a vector; "sum" by default. "max" takes no weights. */
+  pooling?: Exclude<Pooling, "none">;
   /** Whether each key has a weight; false by default. */
   weighted?: boolean;
 }

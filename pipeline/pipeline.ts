@@ -61,7 +61,7 @@ export const TICKET_STATE: {
  * const device = createSimulatedDevice({ profile: PROFILES.p5800x, media, clock });
  * using queue = createIoQueue({ devices: [device], depth: 32, clock });
  * const tables = [{ table: openTable(path), offsetBytes: 0, cacheRows: 1 }];
- * const pipeline = new Pipeline({ tables, queue, clock });
+ * using pipeline = new Pipeline({ tables, queue, clock });
  *
  * const keys = Uint32Array.of(0, 1, 1), offsets = Uint32Array.of(0, 2, 3);
  * const ticket = pipeline.stage({ parts: [{ table: 0, keys, offsets }] });
@@ -73,7 +73,7 @@ export const TICKET_STATE: {
  * await Deno.remove(path);
  * ```
  */
-export class Pipeline implements Driven {
+export class Pipeline implements Driven, Disposable {
   readonly #tables: readonly PipelineTable[];
   readonly #kernels: readonly Kernel[];
   readonly #queue: IoQueue;
@@ -108,8 +108,11 @@ export class Pipeline implements Driven {
     checkInteger(what, "maxBatches", maxBatches, 1, MAX_BATCHES_IN_FLIGHT);
     checkInteger(what, "maxBatchKeys", maxKeys, 1, MAX_BATCH_KEYS);
     checkInteger(what, "maxBatchBags", maxBags, 1, MAX_BATCH_KEYS);
-    for (const { table, cacheRows } of tables) {
+    for (const { table, cacheRows, pooling = "sum" } of tables) {
       checkInteger(what, "cacheRows", cacheRows, 1, table.rowCount);
+      if (!["sum", "mean", "max"].includes(pooling)) {
+        throw new RangeError(`${what}: pooling must be sum, mean or max: received ${pooling}`);
+      }
     }
     // Every distinct key of every batch in flight may need a scratch slot of its own: with fewer,
     // the last batch could wait for slots that only its user can free.
@@ -118,7 +121,7 @@ export class Pipeline implements Driven {
     this.#arena = createArena(
       queue.depth * blockBytes,
       tables.map(({ table, cacheRows }, t) => ({
-        rowBytes: table.rowBytes,
+        table,
         cacheRows,
         scratchRows: scratchRows[t],
       })),
@@ -144,8 +147,11 @@ export class Pipeline implements Driven {
       readTimeoutNs: options.readTimeoutNs ?? 10e9,
     });
     queue.attach(this.#arena.bounce);
-    this.#kernels = tables.map(({ table, pooling = "sum", weighted = false }) =>
-      createKernel({ format: table.format, dim: table.dim, pooling, weighted })
+    this.#kernels = tables.map(({ table: { format, dim }, pooling = "sum", weighted = false }) =>
+      createKernel(
+        { format, dim, pooling, weighting: weighted ? "sample" : "none" },
+        { memory: this.#arena.memory },
+      )
     );
     const weighted = tables.some((table) => table.weighted === true);
     this.#tickets = Array.from(
@@ -346,6 +352,11 @@ export class Pipeline implements Driven {
     } finally {
       this.release(ticket);
     }
+  }
+
+  /** Frees the kernels' code; nothing can be pooled afterwards. The queue is its maker's. */
+  [Symbol.dispose](): void {
+    for (const kernel of this.#kernels) kernel[Symbol.dispose]();
   }
 
   /** What it did so far; a fresh object. */

@@ -7,6 +7,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { checkInteger } from "../base/checks.ts";
 import { xxh32 } from "../base/xxh32.ts";
+import type { RowFormat } from "../kernels/mod.ts";
 import {
   blockSeed,
   decodeHeader,
@@ -23,17 +24,24 @@ export interface Table extends TableHeader {
   readonly checksums: Int32Array;
 }
 
+/** Options of {@linkcode openTable}. */
+export interface OpenTableOptions {
+  /** Row formats beside the library's own; their numbers start at 1000. */
+  formats?: readonly RowFormat[];
+}
+
 /**
  * Reads and checks the header, the file's size and the checksums' own checksum; the rows themselves
  * are verified as they are read, or all at once by {@linkcode verifyTable}.
  *
  * @throws {TableFileError} when the file is cut, flipped or foreign, saying what and at which byte.
  */
-export function openTable(path: string): Table {
+export function openTable(path: string, { formats }: OpenTableOptions = {}): Table {
   const file = openSync(path, "r");
   try {
     const size = fstatSync(file).size;
-    const header = decodeHeader(readBytes(file, 0, Math.min(HEADER_BYTES, size), path), path, size);
+    const first = readBytes(file, 0, Math.min(HEADER_BYTES, size), path);
+    const header = decodeHeader(first, path, size, formats);
     const tailBytes = header.fileBytes - header.checksumsOffset;
     const bytes = readBytes(file, header.checksumsOffset, tailBytes, path);
     if (xxh32(bytes, 0, bytes.length, 0) !== header.checksumsXxh32) {

@@ -6,7 +6,7 @@
  * | 0-7 | magic: 89 52 57 54 0D 0A 1A 0A ("\x89RWT\r\n\x1a\n": a text-mode copy breaks it) |
  * | 8-11 | u32 version, 1 |
  * | 12-15 | u32 bytes of the header, 4096 |
- * | 16-19 | u32 row format code (1 = f32, 2 = q8) |
+ * | 16-19 | u32 row format code (as in `ROW_FORMATS`: 1 = f32, 2 = q8; from 1000 a user's own) |
  * | 20-23 | u32 dim |
  * | 24-27 | u32 row bytes |
  * | 28-31 | u32 block bytes, a multiple of 512 |
@@ -38,9 +38,10 @@
  * @module
  */
 
-import { type RowFormat, rowFormat } from "../kernels/mod.ts";
+import { checkInteger } from "../base/checks.ts";
+import { ROW_FORMATS, type RowFormat } from "../kernels/mod.ts";
 import { xxh32 } from "../base/xxh32.ts";
-import { MAX_BLOCK_BYTES, MAX_DIM, MAX_ROWS } from "./limits.ts";
+import { MAX_BLOCK_BYTES, MAX_DIM, MAX_ROWS, MIN_OWN_CODE } from "./limits.ts";
 
 /** Bytes of the header; the first block starts there. */
 export const HEADER_BYTES = 4096;
@@ -155,11 +156,17 @@ export function encodeHeader(header: TableHeader): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Reads the header of `path` from its first bytes, checking every field.
+ * Reads the header of `path` from its first bytes, checking every field. `formats` are known beside
+ * the library's own.
  *
  * @throws {TableFileError} naming what is wrong and where.
  */
-export function decodeHeader(bytes: Uint8Array, path: string, fileBytes: number): TableHeader {
+export function decodeHeader(
+  bytes: Uint8Array,
+  path: string,
+  fileBytes: number,
+  formats: readonly RowFormat[] = [],
+): TableHeader {
   const fail = (reason: string, at: number): never => {
     throw new TableFileError(path, reason, at);
   };
@@ -181,7 +188,7 @@ export function decodeHeader(bytes: Uint8Array, path: string, fileBytes: number)
   if (view.getInt32(4092, true) !== xxh32(bytes, 0, 4092, 0)) {
     fail("the header is damaged, its checksum does not match", 4092);
   }
-  return checkedShape(view, bytes, path, fileBytes);
+  return checkedShape(view, bytes, path, fileBytes, formats);
 }
 
 /** The fields behind a good checksum: they may still be foreign, or the file cut. */
@@ -190,6 +197,7 @@ function checkedShape(
   bytes: Uint8Array,
   path: string,
   fileBytes: number,
+  formats: readonly RowFormat[],
 ): TableHeader {
   const u32 = (at: number): number => view.getUint32(at, true);
   const u64 = (at: number): number => Number(view.getBigUint64(at, true));
@@ -198,7 +206,7 @@ function checkedShape(
     throw new TableFileError(path, `${name} is ${received}, which does not fit the table`, at);
   };
   const dim = u32(20), blockBytes = u32(28), rowCount = u64(40);
-  const format = formatOf(u32(16), bytes, path);
+  const format = formatOf(u32(16), bytes, path, formats);
   expect("dim", 20, dim, dim >= 1 && dim <= MAX_DIM);
   const rowBytes = format.rowBytes(dim);
   const sized = blockBytes % SECTOR_BYTES === 0 && blockBytes >= rowBytes;
@@ -223,11 +231,36 @@ function checkedShape(
   return { ...shape, id: bytes.slice(72, 88), checksumsXxh32: view.getInt32(88, true) };
 }
 
-function formatOf(code: number, bytes: Uint8Array, path: string): RowFormat {
-  try {
-    return rowFormat(code);
-  } catch {
-    const name = new TextDecoder().decode(bytes.subarray(92, 108)).replace(/\0+$/, "");
+function formatOf(
+  code: number,
+  bytes: Uint8Array,
+  path: string,
+  formats: readonly RowFormat[],
+): RowFormat {
+  const name = new TextDecoder().decode(bytes.subarray(92, 108)).replace(/\0+$/, "");
+  const format = [...ROW_FORMATS, ...formats].find((known) => known.code === code);
+  if (format === undefined) {
     throw new TableFileError(path, `row format ${code} ("${name}") is not known here`, 16);
+  }
+  if (format.name !== name) {
+    const reason = `row format ${code} is "${name}" in the file and "${format.name}" here`;
+    throw new TableFileError(path, reason, 92);
+  }
+  return format;
+}
+
+/**
+ * Throws a RangeError unless a header can name `format`: a number of its own, and a name of 1 to 16
+ * ASCII characters.
+ */
+export function checkFormat(what: string, { name, code }: RowFormat): void {
+  const own = ROW_FORMATS.find((known) => known.code === code);
+  if (own?.name !== name) {
+    checkInteger(what, "format.code of a format of one's own", code, MIN_OWN_CODE, 2 ** 32 - 1);
+  }
+  if (!/^[!-~]{1,16}$/.test(name)) {
+    throw new RangeError(
+      `${what}: format.name must be 1 to 16 ASCII characters: received "${name}"`,
+    );
   }
 }

@@ -13,8 +13,7 @@ export function truthOf(table: Table, { keys, offsets }: Bags): Float32Array {
   const { format, dim, rowBytes, rowCount } = table;
   const arena = new Uint8Array(rowCount * rowBytes);
   readTable(table, arena);
-  const spec = { format, dim, pooling: "sum", weighted: false } as const;
-  using kernel = createKernel(spec, { target: "scalar" });
+  using kernel = createKernel({ format, dim }, { target: "scalar" });
   const truth = new Float32Array((offsets.length - 1) * dim);
   const slots = new Int32Array(keys.buffer, keys.byteOffset, keys.length);
   const bagCount = offsets.length - 1, slotCount = keys.length, rowStride = rowBytes;

@@ -132,6 +132,9 @@ function worldOver(
     device: device.name,
     simulated: device.simulated,
     why: "",
-    [Symbol.dispose]: () => queue[Symbol.dispose](),
+    [Symbol.dispose]: () => {
+      pipeline[Symbol.dispose]();
+      queue[Symbol.dispose]();
+    },
   };
 }

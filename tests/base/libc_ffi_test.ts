@@ -3,12 +3,15 @@ import {
   addressOf,
   currentPlatform,
   directGranule,
+  hugePages,
   libcRefusal,
   mapBytes,
+  memoryFile,
   openDirect,
   openLibc,
   unmapBytes,
 } from "../../base/libc_ffi.ts";
+import { procLines } from "./proc.ts";
 
 const refusal = libcRefusal(currentPlatform());
 if (refusal !== "") console.log(`tests of the C library are skipped: ${refusal}`);
@@ -74,4 +77,41 @@ Deno.test("libcRefusal() gives one reason, the system's before the permission's"
     "FFI is not granted (--allow-ffi grants it)",
     "",
   ]);
+});
+
+Deno.test({
+  name: "memoryFile() gives a file that holds the bytes, and the negative error number",
+  ignore,
+  fn() {
+    const libc = openLibc();
+    const bytes = Uint8Array.from({ length: 10_000 }, (_, i) => i % 251);
+    const fd = memoryFile(libc, "rowtier test", bytes);
+    assert(fd >= 0, `memoryFile() gave ${fd}`);
+    const [name] = procLines("readlink", `fd/${fd}`);
+    assert(name.startsWith("/memfd:rowtier test"), name);
+    const { stdout } = new Deno.Command("cat", { args: [`/proc/${Deno.pid}/fd/${fd}`] })
+      .outputSync();
+    assertEquals(stdout, bytes);
+    libc.symbols.close(fd);
+    assertStrictEquals(memoryFile(libc, "x".repeat(300), bytes), -22); // longest name: 249
+  },
+});
+
+Deno.test({
+  name: "hugePages() advises the whole pages inside a mapping, and says no where none fits",
+  ignore,
+  fn() {
+    const mapping = mapBytes(openLibc(), 2 ** 23, 3, 0x22, -1, 0);
+    assert(typeof mapping !== "number");
+    const bytes = new Uint8Array(mapping.buffer);
+    const advised = hugePages(bytes);
+    // Kernels without transparent huge pages refuse.
+    const given = procLines("cat", "smaps")
+      .some((line) => line.startsWith("VmFlags:") && line.split(" ").includes("hg"));
+    assertStrictEquals(advised, given);
+    bytes[2 ** 23 - 1] = 7;
+    assertStrictEquals(hugePages(bytes.subarray(0, 4096)), false);
+    assertStrictEquals(hugePages(new Uint8Array(0)), false);
+    unmapBytes(openLibc(), mapping);
+  },
 });

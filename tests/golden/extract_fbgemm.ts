@@ -7,8 +7,8 @@
  * The folder holds `index.json` (sections and cases) and the `.bin` files that the sections lie in.
  * A section is [file, byteOffset, dtype, ...shape]; cases name sections by their number. Here a
  * case is a line, and its sections stand in it as [byteOffset, dtype, ...shape], at multiples of 8
- * bytes, so that typed arrays can be laid over them. What a case expects is what the AVX2 code
- * gave.
+ * bytes, so that typed arrays can be laid over them. What a case expects is `wanted`: what the AVX2
+ * code gave, or the portable code where there is no other.
  *
  * @module
  */
@@ -23,35 +23,18 @@ interface Index {
   readonly cases: readonly Case[];
 }
 
-const BYTES: Readonly<Record<string, number>> = { f32: 4, i32: 4, u8: 1 };
-/** The fields of each kind that the tests read; those in `SECTIONS` are section numbers. */
-const FIELDS: Readonly<Record<string, readonly string[]>> = {
-  quantize: ["dim", "rows", "input", "avx2", "rowNames"],
-  dequantize: ["dim", "rows", "input", "avx2"],
-  bag: [
-    ...["format", "dim", "rows", "rowBytes", "bags", "table", "indices", "lengths", "offsets"],
-    ...["mode", "weights", "mean", "ok", "indexSize", "note", "avx2"],
-  ],
-};
-const SECTIONS: readonly string[] = [
-  ...["input", "avx2", "table", "indices", "lengths", "offsets", "weights"],
+const BYTES: Readonly<Record<string, number>> = { f32: 4, i32: 4, u8: 1, f16: 2, bf16: 2 };
+/** What no test reads, and what `wanted` stands for. */
+const LEFT_OUT: readonly string[] = [
+  ...["ref", "avx2", "avx512", "avx512bf16", "equal", "publicApi", "origin", "derived", "source"],
+  ...["useOffsets"],
 ];
-
-/**
- * True for the cases that the kernels room can compute: fp32 out, formats f32 and q8, no pruned
- * rows.
- */
-function isWanted(index: Index, one: Case): boolean {
-  if (one.kind === "quantize") {
-    return one.bits === 8 && index.sections[one.input as number][2] === "f32";
-  }
-  if (one.kind === "dequantize") {
-    return one.bits === 8 && one.scaleType === "f32" && one.out === "f32";
-  }
-  return one.kind === "bag" && (one.format === "f32" || one.format === "q8") &&
-    one.out === "f32" && one.mode !== "position" && one.allowPruned !== true &&
-    one.outStride === one.dim;
-}
+/** Fields that are section numbers. */
+const SECTIONS: readonly string[] = [
+  ...["input", "wanted", "range", "fused", "tbe", "table", "indices", "lengths", "offsets"],
+  ...["weights", "compressed", "outIndices", "outOffsets", "outWeights"],
+  ...["rowOffsets", "colOffsets", "bias", "multiplier"],
+];
 
 function extract(folder: string): void {
   const index: Index = JSON.parse(Deno.readTextFileSync(`${folder}/index.json`));
@@ -72,11 +55,14 @@ function extract(folder: string): void {
     bytes += chunk.length;
     return section;
   };
-  const cases = index.cases.filter((one) => isWanted(index, one)).map((one) => {
+  const cases = index.cases.map((one) => {
     const taken: Case = { kind: one.kind };
-    for (const field of FIELDS[one.kind]) {
-      const value = one[field];
-      if (value === undefined || value === null) continue;
+    const wanted = one.avx2 ?? one.ref;
+    for (const [field, value] of Object.entries({ ...one, wanted })) {
+      // Most flags are false: left out, they read as undefined.
+      if (LEFT_OUT.includes(field) || value === null || value === undefined || value === false) {
+        continue;
+      }
       taken[field] = SECTIONS.includes(field) ? copy(value as number) : value;
     }
     return taken;

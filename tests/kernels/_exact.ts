@@ -1,12 +1,10 @@
 /**
- * The slow twins of the kernels' tests: fp32 arithmetic in exact integers, and the embedding bag
- * spelt out.
+ * fp32 arithmetic in exact integers, for the kernels' tests.
  *
  * @module
  */
 
 import fc from "fast-check";
-import type { BagBatch, KernelSpec } from "../../kernels/mod.ts";
 
 const word = new Uint32Array(1);
 const value = new Float32Array(word.buffer);
@@ -68,41 +66,4 @@ export function floatNear(low: number, high: number): fc.Arbitrary<number> {
     .map(([negative, exponent, m]) =>
       fromBits((negative ? 0x80000000 : 0) + (exponent + 127) * 2 ** 23 + m)
     );
-}
-
-/**
- * What `pool` must do with `batch`, row by row and column by column, by {@linkcode exactFma};
- * mutates `output`.
- */
-export function naivePool(spec: KernelSpec, batch: BagBatch, output: Float32Array): number {
-  const { fround } = Math;
-  const { dim, format } = spec;
-  const view = new DataView(batch.arena.buffer, batch.arena.byteOffset, batch.arena.byteLength);
-  let position = 0;
-  for (let bag = 0; bag < batch.bagCount; bag++) {
-    const count = batch.offsets[bag + 1] - batch.offsets[bag];
-    if (count < 0 || position + count > batch.slotCount) return batch.slotCount;
-    const slots = [...batch.slots.subarray(position, position + count)];
-    const bad = slots.findIndex((slot) => slot < 0 || slot >= batch.rowCount);
-    if (bad >= 0) return position + bad;
-    for (let j = 0; j < dim; j++) {
-      let acc = 0;
-      slots.forEach((slot, i) => {
-        const start = slot * batch.rowStride;
-        const weight = batch.weights?.[position + i] ?? 1;
-        if (format.name === "f32") {
-          const x = view.getFloat32(start + 4 * j, true);
-          acc = spec.weighted ? exactFma(weight, x, acc) : fround(acc + x);
-        } else {
-          const scale = fround(view.getFloat32(start + dim, true) * weight);
-          const bias = fround(view.getFloat32(start + dim + 4, true) * weight);
-          acc = exactFma(scale, view.getUint8(start + j), fround(acc + bias));
-        }
-      });
-      if (spec.pooling === "mean" && count > 0) acc = fround(acc * fround(1 / count));
-      output[bag * dim + j] = acc;
-    }
-    position += count;
-  }
-  return position === batch.slotCount ? -1 : position;
 }

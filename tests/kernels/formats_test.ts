@@ -1,6 +1,23 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { f32, MAX_DIM, q8, ROW_FORMATS, rowFormat } from "../../kernels/mod.ts";
+import {
+  bf16,
+  e4m3,
+  e5m2,
+  f16,
+  f32,
+  hfp8,
+  MAX_DIM,
+  q2,
+  q4,
+  q8,
+  ROW_FORMATS,
+  type RowFormat,
+  rowFormat,
+  tbe2,
+  tbe4,
+  tbe8,
+} from "../../kernels/mod.ts";
 import { anyFloat, bitsOf, exactFma, floatNear } from "./_exact.ts";
 
 const message = (act: () => void): string => assertThrows(act, RangeError).message;
@@ -10,19 +27,42 @@ Deno.test("rowFormat() finds every format by its name and by its number", () => 
     assertStrictEquals(rowFormat(format.name), format);
     assertStrictEquals(rowFormat(format.code), format);
   }
-  assertEquals(ROW_FORMATS.map(({ name, code }) => [name, code]), [["f32", 1], ["q8", 2]]);
+  // Numbers are stored in table files: they never change.
+  assertEquals(
+    ROW_FORMATS.map(({ name, code }) => `${code} ${name}`).join(", "),
+    "1 f32, 2 q8, 3 f16, 4 bf16, 5 q4, 6 q2, 7 tbe8, 8 tbe4, 9 tbe2, 10 hfp8, 11 e4m3, 12 e5m2, " +
+      "13 km4, 14 km2",
+  );
 });
 
 Deno.test("rowFormat() throws with what was given and what there is", () => {
-  const known = `Cannot find row format: nameOrCode must be one of "f32" (1), "q8" (2): received `;
+  const list = ROW_FORMATS.map(({ name, code }) => `"${name}" (${code})`).join(", ");
+  const known = `Cannot find row format: nameOrCode must be one of ${list}: received `;
   assertEquals(message(() => rowFormat("q3")), `${known}"q3"`);
   assertEquals(message(() => rowFormat("2")), `${known}"2"`);
   assertEquals(message(() => rowFormat(0)), `${known}0`);
 });
 
 Deno.test("rowBytes() counts values, scale and bias", () => {
-  assertEquals([f32.rowBytes(1), f32.rowBytes(100)], [4, 400]);
-  assertEquals([q8.rowBytes(1), q8.rowBytes(100)], [9, 108]);
+  const bytes: Record<string, [number, number, number]> = {
+    f32: [4, 20, 400],
+    q8: [9, 13, 108],
+    f16: [2, 10, 200],
+    bf16: [2, 10, 200],
+    q4: [5, 7, 54],
+    q2: [5, 6, 29],
+    tbe8: [5, 9, 104],
+    tbe4: [5, 7, 54],
+    tbe2: [5, 6, 29],
+    hfp8: [1, 5, 100],
+    e4m3: [1, 5, 100],
+    e5m2: [1, 5, 100],
+    km4: [33, 35, 82],
+    km2: [9, 10, 33],
+  };
+  for (const format of ROW_FORMATS) {
+    assertEquals([1, 5, 100].map((dim) => format.rowBytes(dim)), bytes[format.name], format.name);
+  }
   assertEquals(q8.rowBytes(MAX_DIM), MAX_DIM + 8);
 });
 
@@ -81,6 +121,93 @@ Deno.test("RowFormat.quantise() throws on NaN and leaves the row alone", () => {
     );
     assertEquals(row.every((x) => x === 7), true);
     format.quantise(values, 1, 2, row, 0);
+  }
+});
+
+Deno.test("RowFormat reads and writes its row and its values, and nothing beside them", () => {
+  const list = fc.array(floatNear(-6, 3), { minLength: 1, maxLength: 70 });
+  const any = fc.tuple(fc.constantFrom(...ROW_FORMATS), list, fc.nat(5), fc.nat(5));
+  fc.assert(
+    fc.property(any, ([format, list, at, start]) => {
+      const dim = list.length, bytes = format.rowBytes(dim);
+      const values = new Float32Array(at + dim + 1).fill(NaN);
+      values.set(list, at);
+      const rows = [0xa5, 0x5a].map((fill) => new Uint8Array(start + bytes + 3).fill(fill));
+      for (const [i, row] of rows.entries()) {
+        format.quantise(values, at, dim, row, start);
+        const beside = [...row.subarray(0, start), ...row.subarray(start + bytes)];
+        assertEquals(beside, Array(start + 3).fill([0xa5, 0x5a][i]));
+      }
+      // Every bit of the row is written: it does not depend on what was there.
+      const [one, other] = rows.map((row) => row.subarray(start, start + bytes));
+      assertEquals(one, other);
+      const decoded = rows.map((row) => {
+        const values = new Float32Array(at + dim + 2).fill(9);
+        format.dequantise(row, start, dim, values, at);
+        assertEquals([...values.subarray(0, at)], Array(at).fill(9));
+        assertEquals([...values.subarray(at + dim)], [9, 9]);
+        return values;
+      });
+      assertEquals(decoded[0], decoded[1]);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+/** Units of the largest value, or of the range, that a value may be off by. */
+const BOUNDS: [format: RowFormat, ofLargest: number, ofRange: number][] = [
+  [f16, 2 ** -11, 0],
+  [bf16, 2 ** -8, 0],
+  [hfp8, 2 ** -4, 0],
+  [e4m3, 2 ** -4, 0],
+  [e5m2, 2 ** -3, 0],
+  // The bias is off by 2^-11 of itself, the scale too, which is the whole range in the last code;
+  // and a range that starts below the least value is cut at the top.
+  [q4, 2 ** -10, 1 / 30 + 2 ** -9],
+  [q2, 2 ** -10, 1 / 6 + 2 ** -9],
+  [tbe4, 2 ** -10, 1 / 30 + 2 ** -9],
+  [tbe2, 2 ** -10, 1 / 6 + 2 ** -9],
+  [tbe8, 2 ** -10, 1 / 510 + 2 ** -10],
+];
+
+for (const [format, ofLargest, ofRange] of BOUNDS) {
+  Deno.test(`${format.name} decodes to within its bound of what it was given`, () => {
+    // Nothing that saturates, and nothing so small that it is subnormal.
+    const list = fc.array(floatNear(-6, 6), { minLength: 1, maxLength: 70 });
+    fc.assert(
+      fc.property(list, (list) => {
+        const dim = list.length, row = new Uint8Array(format.rowBytes(dim));
+        const decoded = new Float32Array(dim);
+        format.quantise(Float32Array.from(list), 0, dim, row, 0);
+        format.dequantise(row, 0, dim, decoded, 0);
+        const range = Math.max(...list) - Math.min(...list);
+        const largest = Math.max(...list.map(Math.abs));
+        list.forEach((x, j) => {
+          const size = ofRange === 0 ? Math.abs(x) : largest;
+          const slack = (ofLargest * size + ofRange * range) * (1 + 2 ** -20) + 2 ** -20;
+          const error = Math.abs(decoded[j] - x);
+          assertEquals(error <= slack, true, `${x} decodes to ${decoded[j]}, slack ${slack}`);
+        });
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+}
+
+Deno.test("quantiseIn() covers the given range and throws on one that is no range", () => {
+  const values = Float32Array.of(-5, 0, 0.5, 1, 5), decoded = new Float32Array(5);
+  for (const format of [q8, q4, q2, tbe8, tbe4, tbe2]) {
+    const row = new Uint8Array(format.rowBytes(5));
+    format.quantiseIn([0, 1], values, 0, 5, row, 0);
+    format.dequantise(row, 0, 5, decoded, 0);
+    assertEquals([decoded[0], decoded[1]], [0, 0], format.name);
+    assertEquals(Math.abs(decoded[3] - 1) < 1e-3 && decoded[3] === decoded[4], true, format.name);
+    for (const [end, range] of [[0, [NaN, 1]], [1, [0, NaN]]] as const) {
+      assertEquals(
+        message(() => format.quantiseIn(range, values, 0, 5, row, 0)),
+        `Cannot quantise ${format.name} row: range[${end}] must be a number: received NaN`,
+      );
+    }
   }
 });
 

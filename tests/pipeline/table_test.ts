@@ -2,17 +2,19 @@ import {
   assert,
   assertEquals,
   assertRejects,
+  assertStrictEquals,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { join } from "@std/path";
 import fc from "fast-check";
-import { f32, q8 } from "../../kernels/mod.ts";
+import { f32, q8, type RowFormat } from "../../kernels/mod.ts";
 import {
   buildTable,
   openTable,
   readTable,
   TableFileError,
+  tableRows,
   verifyTable,
 } from "../../pipeline/mod.ts";
 import { xxh32 } from "../../base/xxh32.ts";
@@ -45,6 +47,41 @@ function faultOf(path: string): TableFileError | undefined {
     throw error;
   }
 }
+
+/** Rows of f32, but for their number and their name. */
+const own: RowFormat = { ...f32, name: "own", code: 1000 };
+
+Deno.test("openTable() reads a user's own format when it is given, and only then", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "own.rows"), rows = someRows(20, 7);
+    await buildTable(path, rows, { dim: 7, format: own });
+    const table = openTable(path, { formats: [q8, own] });
+    assertStrictEquals(table.format, own);
+    assertEquals([...tableRows(table)].length, 20);
+    assertStringIncludes(faultOf(path)!.message, 'row format 1000 ("own") is not known here');
+    const other = { ...own, name: "other" };
+    const error = assertThrows(() => openTable(path, { formats: [other] }), TableFileError);
+    assertStringIncludes(error.message, 'row format 1000 is "own" in the file and "other" here');
+  });
+});
+
+Deno.test("buildTable() rejects a format that a file cannot name", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "t.rows");
+    const build = async (changes: Partial<RowFormat>): Promise<string> => {
+      const format = { ...own, ...changes };
+      const error = await assertRejects(
+        () => buildTable(path, someRows(1, 4), { dim: 4, format }),
+        RangeError,
+      );
+      return error.message;
+    };
+    assertStringIncludes(await build({ code: 999 }), "must be an integer of at least 1000");
+    assertStringIncludes(await build({ code: 2 }), "must be an integer of at least 1000");
+    assertStringIncludes(await build({ name: "" }), "format.name must be 1 to 16 ASCII characters");
+    assertStringIncludes(await build({ name: "seventeen letters" }), "format.name must be 1 to 16");
+  });
+});
 
 Deno.test("buildTable() writes rows that readTable() gives back, whatever the shape", async () => {
   const shape = fc.record({

@@ -70,7 +70,12 @@ export async function buildTables(): Promise<Tables> {
     return arena;
   });
   const kernels: Kernel[] = tables.map(({ format, dim }, t) =>
-    createKernel({ format, dim, ...SERVED[t] }, { target: "scalar" })
+    createKernel({
+      format,
+      dim,
+      pooling: SERVED[t].pooling,
+      weighting: SERVED[t].weighted ? "sample" : "none",
+    }, { target: "scalar" })
   );
   const truth = (part: BatchPart): Float32Array => {
     const { rowBytes, rowCount, dim } = tables[part.table];

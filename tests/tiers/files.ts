@@ -9,6 +9,7 @@ import { createRandom } from "../../base/random.ts";
 import type { BlockDevice } from "../../tiers/device.ts";
 import type { FilesDevice } from "../../tiers/file_device.ts";
 import { createCompletions, createRequests } from "../../tiers/io.ts";
+import { procLines } from "../base/proc.ts";
 
 /** A temporary file and what is in it; disposing removes it. */
 export interface KnownFile extends Disposable {
@@ -69,8 +70,7 @@ export function complete(
   return completions.result[0];
 }
 
-/** Descriptors that this process has open; by `ls`, as Deno reads /proc only with all granted. */
+/** Descriptors that this process has open. */
 export function openDescriptors(): number {
-  const { stdout } = new Deno.Command("ls", { args: [`/proc/${Deno.pid}/fd`] }).outputSync();
-  return new TextDecoder().decode(stdout).trim().split("\n").length;
+  return procLines("ls", "fd").length;
 }
