@@ -25,8 +25,8 @@ export interface GreedyOptions {
 /**
  * The range whose codes give `values[at, at + dim)` back with the least L2 error, of those that a
  * greedy walk meets: it starts at the row's own range and moves one end in by one bin at a time,
- * the one that costs less. Bit for bit PyTorch's answer where that has one; for rows whose bin is
- * below half an ulp, where PyTorch goes round for ever, the walk stops. Costs about 2 * 168
+ * the one that costs less. Bit for bit PyTorch's answer where that has one; where a bin is below
+ * half an ulp of that end, and PyTorch goes round for ever, the walk stops. Costs about 2 * 168
  * encodings.
  *
  * @param values Finite fp32 values.
@@ -97,7 +97,6 @@ function search(
   let best = current;
   while (fround(low + span) < high) {
     const inLow = fround(low + step), inHigh = fround(high - step);
-    if (inLow === low && inHigh === high) break;
     const lossLow = loss(values, at, dim, top, inLow, high);
     const lossHigh = loss(values, at, dim, top, low, inHigh);
     // The last position is never looked at: as in the original.
@@ -105,8 +104,14 @@ function search(
       best = current;
       [least, greatest] = [low, high];
     }
-    if (lossLow < lossHigh) [low, current] = [inLow, lossLow];
-    else [high, current] = [inHigh, lossHigh];
+    // An end that its bin does not move would be chosen again for ever.
+    if (lossLow < lossHigh) {
+      if (inLow === low) break;
+      [low, current] = [inLow, lossLow];
+    } else {
+      if (inHigh === high) break;
+      [high, current] = [inHigh, lossHigh];
+    }
   }
   return [least, greatest];
 }

@@ -38,6 +38,16 @@ Deno.test("greedyRange() stays within the row's range and stops where nothing mo
   const tight = Float32Array.from({ length: 16 }, (_, j) => 1000 + (j - 8) * 1.25e-4);
   const [least, greatest] = greedyRange(tight, 0, 16, 4);
   assert(least >= tight[0] && greatest <= tight[15]);
+  // Across a power of two a bin can be below half an ulp of one end alone.
+  for (const sign of [1, -1]) {
+    for (let shift = 0; shift < 64; shift++) {
+      const row = Float32Array.from({ length: 8 }, (_, j) => sign * (8 + (j * 9 - shift) * 1e-6));
+      for (const bits of [4, 2] as const) {
+        const [least, greatest] = greedyRange(row, 0, 8, bits);
+        assert(least >= Math.min(...row) && greatest <= Math.max(...row));
+      }
+    }
+  }
   assertEquals(greedyRange(Float32Array.of(3, 3, 3), 0, 3, 4), [3, 3]);
 });
 
