@@ -244,7 +244,10 @@ Deno.test({
     cycle(1);
     const before = held();
     cycle(10_000);
-    assertEquals(held(), before);
+    const [descriptors, mappings] = held();
+    // The runtime opens and closes some descriptors of its own; a leak would be of thousands.
+    assert(descriptors < before[0] + 50, `${descriptors} descriptors, ${before[0]} before`);
+    assertEquals(mappings, before[1]);
   },
 });
 
