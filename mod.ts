@@ -79,6 +79,7 @@ export {
   type GreedyOptions,
   greedyRange,
   hfp8,
+  hugePages,
   type Kernel,
   type KernelPool,
   type KernelPoolOptions,

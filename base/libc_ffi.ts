@@ -214,6 +214,15 @@ export function addressOf(memory: Uint8Array): number {
   return Number(Deno.UnsafePointer.value(pointer));
 }
 
+function libcOrNone(): Libc | undefined {
+  try {
+    return openLibc();
+  } catch (error) {
+    if (error instanceof UnsupportedTargetError) return undefined;
+    throw error;
+  }
+}
+
 const MADV_HUGEPAGE = 14;
 /** Pages of the largest size that x86-64 and ARM have by default. */
 const HUGE_PAGE = 2 ** 21;
@@ -221,12 +230,24 @@ const HUGE_PAGE = 2 ** 21;
 /**
  * Asks the system to back `memory` with pages of 2 MiB (madvise(2), MADV_HUGEPAGE), which takes
  * most misses of the address translation out of reads at random places. Best done before the memory
- * is first written. False where it was refused or no whole page fits; nothing else changes then.
+ * is first written. Pipelines do it with their arenas; it is for arenas of one's own. Never
+ * prompts.
  *
- * @throws {UnsupportedTargetError} where the C library is not to be had.
+ * @param memory Any view; the whole pages inside it are meant.
+ * @returns False where the system or the lack of FFI refuses it, or no whole page fits; nothing
+ * changes then.
+ *
+ * @example
+ * ```ts
+ * import { hugePages } from "@rowtier/rowtier/kernels";
+ *
+ * const memory = new WebAssembly.Memory({ initial: 128, maximum: 128, shared: true });
+ * console.log(hugePages(new Uint8Array(memory.buffer)) ? "pages of 2 MiB" : "pages as they come");
+ * ```
  */
 export function hugePages(memory: Uint8Array): boolean {
-  const libc = openLibc();
+  const libc = libcOrNone();
+  if (libc === undefined) return false;
   const address = addressOf(memory);
   const first = Math.ceil(address / HUGE_PAGE) * HUGE_PAGE;
   const bytes = Math.floor((address + memory.byteLength - first) / HUGE_PAGE) * HUGE_PAGE;

@@ -36,6 +36,7 @@
  */
 
 export { UnsupportedTargetError } from "../base/errors.ts";
+export { hugePages } from "../base/libc_ffi.ts";
 export { bf16 } from "./bf16.ts";
 export { createKernel, type CreateKernelOptions, type KernelShape } from "./create_kernel.ts";
 export { f16 } from "./f16.ts";

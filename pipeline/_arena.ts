@@ -6,6 +6,7 @@
  * @module
  */
 
+import { hugePages } from "../base/libc_ffi.ts";
 import { MAX_ARENA_BYTES } from "./limits.ts";
 import type { Table } from "./table_file.ts";
 
@@ -59,6 +60,8 @@ export function createArena(
   const pages = Math.ceil(end / PAGE_BYTES);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const { buffer } = memory;
+  // Before anything is written: rows are read at random, and a page is looked up for each.
+  hugePages(new Uint8Array(buffer));
   const places = layout.map((place) => ({
     ...place,
     rows: new Uint8Array(buffer, place.start, place.slotCount * place.rowStride),
