@@ -11,8 +11,8 @@ export interface AdmissionPolicy {
   /** Every lookup of `key`, hit or miss. */
   onAccess(key: number): void;
   /**
-   * Whether `key`, just missed, may enter; asked before `victim()`, so that a refusal moves no
-   * hand.
+   * Whether `key`, just missed, may enter; asked before the eviction policy hears of it, so that a
+   * refusal moves no hand and uses up no ghost.
    */
   admit(key: number): boolean;
   /** Whether `candidate` deserves the place of `victimKey`. */

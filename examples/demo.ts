@@ -25,6 +25,9 @@ const FOLDER = join(import.meta.dirname ?? ".", "..", ".rowtier", "demo");
 const CURVE_SHARES = [0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16];
 const say = (line: string): void => console.log(line);
 
+/** The one served with, beside two that people know. */
+const curvePolicies = (policy: string): string[] => [...new Set([policy, "lru", "sieve"])];
+
 /** What serving gave: figures, times by device, and every bag's vector. */
 interface Served {
   readonly run: RunFigures;
@@ -51,7 +54,7 @@ async function demo(options: DemoOptions, signal: AbortSignal): Promise<void> {
     title: input.title,
     table: { rows, dim, fileBytes, rowBytes, blockBytes },
     ...served,
-    curve: hitRatioCurve(input.bags.keys, rows, ["lru", "sieve"], CURVE_SHARES),
+    curve: hitRatioCurve(input.bags.keys, rows, curvePolicies(options.policy), CURVE_SHARES),
     search,
     notes,
   };

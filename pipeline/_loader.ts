@@ -6,7 +6,7 @@
  */
 
 import { ERRNO } from "../base/errors.ts";
-import type { RowCache } from "../cache/mod.ts";
+import type { AnyRowCache } from "../cache/mod.ts";
 import {
   createCompletions,
   createRequests,
@@ -32,7 +32,7 @@ export interface LoaderTable {
 /** What a loader is made from. */
 export interface LoaderOptions {
   queue: IoQueue;
-  cache: RowCache;
+  cache: AnyRowCache;
   arena: Arena;
   tables: readonly LoaderTable[];
   /** Bytes of a bounce buffer: the largest block of any table. */
@@ -66,7 +66,8 @@ interface Loads {
   readonly partition: Uint16Array;
   readonly key: Uint32Array;
   readonly slot: Int32Array;
-  readonly generation: Uint32Array;
+  /** Below 2^53 where rows are kept compactly. */
+  readonly generation: Float64Array;
   readonly priority: Uint8Array;
 }
 
@@ -81,7 +82,7 @@ export class Loader {
     failures: 0,
   };
   readonly #queue: IoQueue;
-  readonly #cache: RowCache;
+  readonly #cache: AnyRowCache;
   readonly #arena: Arena;
   readonly #tables: readonly LoaderTable[];
   readonly #bounceBytes: number;
@@ -257,7 +258,7 @@ function createLoads(count: number): Loads {
     partition: new Uint16Array(count),
     key: new Uint32Array(count),
     slot: new Int32Array(count),
-    generation: new Uint32Array(count),
+    generation: new Float64Array(count),
     priority: new Uint8Array(count),
   };
 }

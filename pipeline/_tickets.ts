@@ -5,7 +5,7 @@
  * @module
  */
 
-import { SLOT_STATE } from "../cache/mod.ts";
+import { type BagTickets, createBagTickets, SLOT_STATE, SLOT_STATE_MASK } from "../cache/mod.ts";
 import { bagCount, type KeyBatch, keyCount } from "./batch.ts";
 
 /** How many of what a record holds. */
@@ -13,13 +13,29 @@ export interface TicketBounds {
   readonly maxKeys: number;
   readonly maxBags: number;
   readonly weighted: boolean;
+  /** By table, values of a pooled bag. */
+  readonly dims: readonly number[];
+  /** Values of the bags that may be found pooled; 0: none is looked up. */
+  readonly maxFoundFloats: number;
+}
+
+/** Where bags that were found pooled wait for their batch. */
+export interface FoundBags {
+  /** How the lookup of each bag ended. */
+  readonly tickets: BagTickets;
+  /** The found bags' vectors, one after the other. */
+  readonly vectors: Float32Array;
 }
 
 /** One part of a staged batch: views of the record's columns. */
 export interface PartRecord {
   table: number;
+  /** The first of its bags among those of the batch. */
+  firstBag: number;
   bagCount: number;
   keyCount: number;
+  /** Where its found bags start. */
+  foundStart: number;
   offsets: Uint32Array;
   slots: Int32Array;
   weights: Float32Array | undefined;
@@ -38,6 +54,11 @@ export class TicketRecord {
   partCount = 0;
   bags = 0;
   keys = 0;
+  /** Values of an output of all parts. */
+  outputLength = 0;
+  readonly found: FoundBags;
+  foundFloats = 0;
+  readonly #dims: readonly number[];
   readonly #offsets: Uint32Array;
   readonly #slots: Int32Array;
   readonly #weights: Float32Array | undefined;
@@ -48,7 +69,12 @@ export class TicketRecord {
   #pending = 0;
   #head = 0;
 
-  constructor({ maxKeys, maxBags, weighted }: TicketBounds) {
+  constructor({ maxKeys, maxBags, weighted, dims, maxFoundFloats }: TicketBounds) {
+    this.#dims = dims;
+    this.found = {
+      tickets: createBagTickets(maxFoundFloats === 0 ? 1 : maxBags),
+      vectors: new Float32Array(maxFoundFloats),
+    };
     // One entry a bag, and one more a part; a batch has at most as many parts as bags are allowed.
     this.#offsets = new Uint32Array(2 * maxBags);
     this.#slots = new Int32Array(maxKeys);
@@ -59,8 +85,10 @@ export class TicketRecord {
 
   /** Bytes of the columns. */
   get bytes(): number {
+    const { tickets: { hash, outcome }, vectors } = this.found;
     return this.#offsets.byteLength + this.#slots.byteLength + (this.#weights?.byteLength ?? 0) +
-      this.#pendingSlot.byteLength + this.#pendingTable.byteLength;
+      this.#pendingSlot.byteLength + this.#pendingTable.byteLength + hash.byteLength +
+      outcome.byteLength + vectors.byteLength;
   }
 
   /** Takes a checked batch over; the slots are still to be found. */
@@ -69,6 +97,8 @@ export class TicketRecord {
     this.partCount =
       this.bags =
       this.keys =
+      this.outputLength =
+      this.foundFloats =
       this.#pending =
       this.#head =
         0;
@@ -77,6 +107,7 @@ export class TicketRecord {
       const keys = keyCount(part), bags = bagCount(part);
       const record = this.#parts[this.partCount] ??= emptyPart();
       record.table = part.table;
+      record.firstBag = this.bags;
       record.bagCount = bags;
       record.keyCount = keys;
       record.offsets = this.#offsets.subarray(offsetsAt, offsetsAt + bags + 1);
@@ -86,6 +117,7 @@ export class TicketRecord {
       offsetsAt += bags + 1;
       this.partCount++;
       this.bags += bags;
+      this.outputLength += bags * this.#dims[part.table];
       this.keys += keys;
     }
   }
@@ -104,7 +136,8 @@ export class TicketRecord {
   /** Whether a row is still loading; amortised over the batch, one look a row. */
   stillLoading(states: readonly Uint8Array[]): boolean {
     while (this.#head < this.#pending) {
-      const state = states[this.#pendingTable[this.#head]][this.#pendingSlot[this.#head]];
+      const byte = states[this.#pendingTable[this.#head]][this.#pendingSlot[this.#head]];
+      const state = byte & SLOT_STATE_MASK;
       if (state === SLOT_STATE.LOADING) return true;
       if (state !== SLOT_STATE.READY) this.missing = true;
       this.#head++;
@@ -127,7 +160,8 @@ export class TicketRecord {
       let whole = true;
       for (let i = part.offsets[b]; i < part.offsets[b + 1]; i++) {
         const slot = part.slots[i];
-        if (slot !== zeroSlot && states[slot] === SLOT_STATE.READY) continue;
+        const isThere = (states[slot] & SLOT_STATE_MASK) === SLOT_STATE.READY;
+        if (slot !== zeroSlot && isThere) continue;
         part.slots[i] = zeroSlot;
         whole = false;
       }
@@ -149,8 +183,10 @@ export class TicketRecord {
 function emptyPart(): PartRecord {
   return {
     table: 0,
+    firstBag: 0,
     bagCount: 0,
     keyCount: 0,
+    foundStart: 0,
     offsets: new Uint32Array(0),
     slots: new Int32Array(0),
     weights: undefined,

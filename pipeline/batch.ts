@@ -4,6 +4,9 @@
  * @module
  */
 
+import { checkInteger } from "../base/checks.ts";
+import type { PipelineTable } from "./options.ts";
+
 /** The bags of one table in a batch. */
 export interface BatchPart {
   /** Which of the pipeline's tables. */
@@ -32,8 +35,8 @@ export function keyCount(part: BatchPart): number {
   return part.offsets[part.offsets.length - 1];
 }
 
-/** What {@linkcode checkPart} needs to know of a table. */
-export interface PartBounds {
+/** What `checkPart` needs to know of a table. */
+interface PartBounds {
   /** Rows of the table. */
   readonly rowCount: number;
   /** Whether its bags are weighted. */
@@ -44,7 +47,7 @@ export interface PartBounds {
  * Throws a RangeError naming the first thing wrong with part number `index`, before anything of the
  * batch is touched. One pass over offsets and keys, about 1 ns each.
  */
-export function checkPart(index: number, part: BatchPart, bounds: PartBounds): void {
+function checkPart(index: number, part: BatchPart, bounds: PartBounds): void {
   const what = `Cannot stage batch: part ${index}`;
   const { keys, offsets, weights } = part;
   if (offsets.length < 1 || offsets[0] !== 0) {
@@ -76,6 +79,41 @@ export function checkPart(index: number, part: BatchPart, bounds: PartBounds): v
   if (weights !== undefined && weights.length < count) {
     throw new RangeError(`${what}: weights must be at least ${count}: received ${weights.length}`);
   }
+}
+
+/** How large a batch may be. */
+export interface BatchBounds {
+  /** Keys of all parts. */
+  readonly maxKeys: number;
+  /** Bags of all parts, and parts. */
+  readonly maxBags: number;
+}
+
+/** Throws a RangeError naming the first thing wrong with `batch`, before any of it is touched. */
+export function checkBatch(
+  batch: KeyBatch,
+  tables: readonly PipelineTable[],
+  { maxKeys, maxBags }: BatchBounds,
+): void {
+  const { parts } = batch;
+  let keys = 0, bags = 0;
+  for (let index = 0; index < parts.length; index++) {
+    const part = parts[index];
+    const served = tables[part.table];
+    if (served === undefined) {
+      throw new RangeError(
+        `Cannot stage batch: part ${index}: table must be below ${tables.length}: ` +
+          `received ${part.table}`,
+      );
+    }
+    const { table: { rowCount }, weighted = false } = served;
+    checkPart(index, part, { rowCount, weighted });
+    keys += keyCount(part);
+    bags += bagCount(part);
+  }
+  checkInteger("Cannot stage batch", "number of parts", parts.length, 0, maxBags);
+  checkInteger("Cannot stage batch", "number of keys", keys, 0, maxKeys);
+  checkInteger("Cannot stage batch", "number of bags", bags, 0, maxBags);
 }
 
 function firstAtLeast(keys: Uint32Array, count: number, bound: number): number {

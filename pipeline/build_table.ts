@@ -7,9 +7,9 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { checkInteger } from "../base/checks.ts";
-import { DeviceError, errnoOf } from "../base/errors.ts";
 import { xxh32 } from "../base/xxh32.ts";
 import { q8, type RowFormat } from "../kernels/mod.ts";
+import { asidePath, onDisk, syncFolder } from "./_durable_file.ts";
 import { MAX_BLOCK_BYTES, MAX_DIM, MAX_ROWS } from "./limits.ts";
 import {
   blockSeed,
@@ -121,9 +121,7 @@ class BlockWriter {
     this.#blockRows = Math.floor(this.#blockBytes / this.#rowBytes);
     this.#chunk = new Uint8Array(Math.ceil(CHUNK_BYTES / this.#blockBytes) * this.#blockBytes);
     this.#onProgress = options.onProgress;
-    // Beside the target, as a rename is atomic within one file system only; named by the file's id,
-    // so that two builds of one path never write into each other.
-    this.#aside = `${path}.${hex(this.#id.subarray(0, 4))}.partial`;
+    this.#aside = asidePath(path, this.#id.subarray(0, 4));
   }
 
   async open(): Promise<void> {
@@ -217,15 +215,8 @@ class BlockWriter {
     }
   }
 
-  /** Names the table and the step when the disk fails. */
-  async #onDisk<T>(step: string, work: Promise<T>): Promise<T> {
-    try {
-      return await work;
-    } catch (error) {
-      // A refused permission names its own flag.
-      if ((error as { code?: unknown }).code === undefined) throw error;
-      throw new DeviceError(`Cannot build table ${this.#path}: ${step} failed`, errnoOf(error));
-    }
+  #onDisk<T>(step: string, work: Promise<T>): Promise<T> {
+    return onDisk(`Cannot build table ${this.#path}`, step, work);
   }
 
   #roomFor(blocks: number): Int32Array {
@@ -236,18 +227,4 @@ class BlockWriter {
     }
     return this.#checksums;
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/**
- * Makes the rename durable; where a folder cannot be opened or synced (Windows) there is nothing to
- * do.
- */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r").catch(() => undefined);
-  await folder?.sync().catch(() => {});
-  await folder?.close();
 }

@@ -22,3 +22,5 @@ export const MAX_BATCH_KEYS: number = 2 ** 24;
 export const MAX_ARENA_BYTES: number = 2 ** 32 - 2 ** 16;
 /** Tries of one read before its row is given up. */
 export const MAX_READ_ATTEMPTS = 3;
+/** Rows read for no batch at a time: for a warm-up, or as the prefetcher predicts. */
+export const READ_AHEAD_ROWS = 64;

@@ -31,12 +31,14 @@ export {
 } from "./open_pipeline.ts";
 export type { LoaderCounters } from "./_loader.ts";
 export type {
+  ExplainOptions,
   PipelineCounters,
   PipelineMemory,
   PipelineOptions,
   PipelineTable,
+  PooledOptions,
 } from "./options.ts";
-export { NO_TICKET, Pipeline, TICKET_STATE } from "./pipeline.ts";
+export { Pipeline } from "./pipeline.ts";
 export {
   openTable,
   type OpenTableOptions,
@@ -46,3 +48,4 @@ export {
   verifyTable,
 } from "./table_file.ts";
 export { TableFileError, type TableHeader } from "./table_header.ts";
+export { NO_TICKET, TICKET_STATE } from "./ticket_state.ts";

@@ -7,35 +7,36 @@
  */
 
 import { checkInteger } from "../base/checks.ts";
-import { createClaim, lru, NO_BATCH, NO_SLOT, RowCache } from "../cache/mod.ts";
-import { createKernel, type Kernel } from "../kernels/mod.ts";
+import {
+  type AnyRowCache,
+  createClaim,
+  type MissExplainer,
+  type MissExplanation,
+  NO_BATCH,
+  NO_SLOT,
+  toPrometheus,
+} from "../cache/mod.ts";
+import type { Kernel } from "../kernels/mod.ts";
 import { none, type Prefetcher } from "../prefetch/mod.ts";
 import { type Clock, type Driven, type IoQueue, PRIORITY, VirtualClock } from "../tiers/mod.ts";
-import { type Arena, createArena } from "./_arena.ts";
-import { Loader } from "./_loader.ts";
-import { TicketRecord } from "./_tickets.ts";
-import { bagCount, type BatchPart, checkPart, type KeyBatch, keyCount } from "./batch.ts";
+import type { Arena } from "./_arena.ts";
+import { assemble } from "./_assembly.ts";
+import type { Loader } from "./_loader.ts";
+import { measureMemory } from "./_memory.ts";
+import type { PooledBags } from "./_pooled_bags.ts";
+import type { TicketRecord } from "./_tickets.ts";
+import { encodeTableOrder, type WarmUp } from "./_warm_up.ts";
+import type { WriteWindows } from "./_write_windows.ts";
+import { type BatchBounds, type BatchPart, checkBatch, type KeyBatch, keyCount } from "./batch.ts";
 import { COST, type Costs } from "./costs.ts";
-import { MAX_BATCH_KEYS, MAX_BATCHES_IN_FLIGHT, MAX_TABLES } from "./limits.ts";
+import { READ_AHEAD_ROWS } from "./limits.ts";
 import type {
   PipelineCounters,
   PipelineMemory,
   PipelineOptions,
   PipelineTable,
 } from "./options.ts";
-
-/**
- * No ticket: as many batches are in flight as the pipeline holds. Release one, then stage again.
- */
-export const NO_TICKET: number = -1;
-
-/** Where a batch stands; what {@linkcode Pipeline.state} returns. */
-export const TICKET_STATE: {
-  /** Some of its rows are still being read. */
-  readonly LOADING: 1;
-  /** It can be pooled: its rows are there, or its deadline has passed. */
-  readonly READY: 2;
-} = { LOADING: 1, READY: 2 };
+import { NO_TICKET, TICKET_STATE } from "./ticket_state.ts";
 
 /**
  * Serves pooled bags from tables on slow storage. A batch is staged, stepped until it is ready,
@@ -78,19 +79,23 @@ export class Pipeline implements Driven, Disposable {
   readonly #kernels: readonly Kernel[];
   readonly #queue: IoQueue;
   readonly #clock: Clock;
-  readonly #cache: RowCache;
+  readonly #cache: AnyRowCache;
   readonly #arena: Arena;
   readonly #loader: Loader;
   readonly #prefetcher: Prefetcher;
+  readonly #warmUp: WarmUp;
+  readonly #writes: WriteWindows;
+  readonly #explainer: MissExplainer | undefined;
+  readonly #pooledBags: PooledBags | undefined;
   readonly #costs: Costs | undefined;
-  readonly #maxKeys: number;
-  readonly #maxBags: number;
+  readonly #names: readonly string[];
+  readonly #bounds: BatchBounds;
   /** The cache's state columns, by table. */
   readonly #states: readonly Uint8Array[];
   readonly #tickets: readonly TicketRecord[];
   readonly #claim = createClaim();
-  readonly #predictedTables = new Uint32Array(PREDICT_COUNT);
-  readonly #predictedKeys = new Uint32Array(PREDICT_COUNT);
+  readonly #predictedTables = new Uint32Array(READ_AHEAD_ROWS);
+  readonly #predictedKeys = new Uint32Array(READ_AHEAD_ROWS);
   #staged = 0;
   #chargedReads = 0;
 
@@ -100,71 +105,25 @@ export class Pipeline implements Driven, Disposable {
    * @throws {RangeError} when an option is out of its bounds, or the arena would exceed 4 GiB.
    */
   constructor(options: PipelineOptions) {
-    const what = "Cannot create Pipeline";
-    const { tables, queue } = options;
-    checkInteger(what, "tables.length", tables.length, 1, MAX_TABLES);
-    const { maxBatches = 4, maxBatchKeys: maxKeys = 4096, maxBatchBags: maxBags = maxKeys } =
-      options;
-    checkInteger(what, "maxBatches", maxBatches, 1, MAX_BATCHES_IN_FLIGHT);
-    checkInteger(what, "maxBatchKeys", maxKeys, 1, MAX_BATCH_KEYS);
-    checkInteger(what, "maxBatchBags", maxBags, 1, MAX_BATCH_KEYS);
-    for (const { table, cacheRows, pooling = "sum" } of tables) {
-      checkInteger(what, "cacheRows", cacheRows, 1, table.rowCount);
-      if (!["sum", "mean", "max"].includes(pooling)) {
-        throw new RangeError(`${what}: pooling must be sum, mean or max: received ${pooling}`);
-      }
-    }
-    // Every distinct key of every batch in flight may need a scratch slot of its own: with fewer,
-    // the last batch could wait for slots that only its user can free.
-    const scratchRows = tables.map(({ table }) => Math.min(maxKeys, table.rowCount) * maxBatches);
-    const blockBytes = Math.max(...tables.map(({ table }) => table.blockBytes));
-    this.#arena = createArena(
-      queue.depth * blockBytes,
-      tables.map(({ table, cacheRows }, t) => ({
-        table,
-        cacheRows,
-        scratchRows: scratchRows[t],
-      })),
-    );
-    this.#prefetcher = options.prefetcher ?? none();
-    this.#cache = new RowCache({
-      partitions: tables.map(({ cacheRows, eviction = lru, admission }, t) => ({
-        slotCount: cacheRows,
-        scratchCount: scratchRows[t],
-        eviction,
-        ...(admission && { admission }),
-      })),
-      onPrefetch: (partition, key, outcome) => this.#prefetcher.settle(partition, key, outcome),
-    });
-    this.#loader = new Loader({
-      queue,
-      cache: this.#cache,
-      arena: this.#arena,
-      tables: tables.map(({ table, device = 0, offsetBytes }) => ({ table, device, offsetBytes })),
-      bounceBytes: blockBytes,
-      depth: queue.depth,
-      capacity: maxKeys * maxBatches + PREDICT_COUNT,
-      readTimeoutNs: options.readTimeoutNs ?? 10e9,
-    });
-    queue.attach(this.#arena.bounce);
-    this.#kernels = tables.map(({ table: { format, dim }, pooling = "sum", weighted = false }) =>
-      createKernel(
-        { format, dim, pooling, weighting: weighted ? "sample" : "none" },
-        { memory: this.#arena.memory },
-      )
-    );
-    const weighted = tables.some((table) => table.weighted === true);
-    this.#tickets = Array.from(
-      { length: maxBatches },
-      () => new TicketRecord({ maxKeys, maxBags, weighted }),
-    );
+    const { tables, queue, clock, prefetcher = none() } = options;
+    const parts = assemble(options, prefetcher);
+    this.#names = parts.names;
+    this.#bounds = parts.bounds;
+    this.#arena = parts.arena;
+    this.#cache = parts.cache;
+    this.#loader = parts.loader;
+    this.#warmUp = parts.warmUp;
+    this.#writes = parts.writes;
+    this.#explainer = parts.explainer;
+    this.#pooledBags = parts.pooledBags;
+    this.#kernels = parts.kernels;
+    this.#tickets = parts.tickets;
+    this.#prefetcher = prefetcher;
     this.#states = tables.map((_, t) => this.#cache.states(t));
     this.#tables = tables;
     this.#queue = queue;
-    this.#clock = options.clock;
+    this.#clock = clock;
     this.#costs = options.costs;
-    this.#maxKeys = maxKeys;
-    this.#maxBags = maxBags;
   }
 
   /**
@@ -179,7 +138,7 @@ export class Pipeline implements Driven, Disposable {
    * or weights; nothing is touched then.
    */
   stage(batch: KeyBatch, deadlineNs: number = Infinity): number {
-    this.#check(batch);
+    checkBatch(batch, this.#tables, this.#bounds);
     const place = this.#tickets.findIndex(({ batch }) => batch === NO_BATCH);
     if (place < 0) return NO_TICKET;
     const stamp = this.#cache.begin();
@@ -190,6 +149,7 @@ export class Pipeline implements Driven, Disposable {
     ticket.batch = stamp;
     ticket.deadlineNs = deadlineNs;
     ticket.start(batch);
+    this.#writes.start(this.#clock.now());
     for (let p = 0; p < batch.parts.length; p++) this.#look(ticket, p, batch.parts[p]);
     const nowNs = this.#clock.now();
     this.#loader.pump(nowNs);
@@ -217,21 +177,24 @@ export class Pipeline implements Driven, Disposable {
     if (!record.ready) {
       throw new RangeError(`Cannot pool: ticket must be ready: received ${ticket}, still loading`);
     }
-    checkInteger("Cannot pool", "output.length", output.length, this.#outputLength(record));
+    checkInteger("Cannot pool", "output.length", output.length, record.outputLength);
     if (incomplete !== undefined) {
       checkInteger("Cannot pool", "incomplete.length", incomplete.length, record.bags);
       incomplete.fill(0, 0, record.bags);
     }
-    let missing = 0, at = 0, bags = 0;
+    let missing = 0, at = 0;
     for (let p = 0; p < record.partCount; p++) {
       const part = record.part(p);
       const place = this.#arena.places[part.table];
+      let marked = 0;
       if (record.missing) {
-        const states = this.#states[part.table];
-        missing += record.markMissing(part, states, place.zeroSlot, incomplete?.subarray(bags));
+        const flags = incomplete?.subarray(part.firstBag);
+        marked = record.markMissing(part, this.#states[part.table], place.zeroSlot, flags);
       }
+      missing += marked;
       const kernel = this.#kernels[part.table];
       const end = at + part.bagCount * kernel.spec.dim;
+      const vectors = at === 0 && end === output.length ? output : output.subarray(at, end);
       kernel.pool({
         bagCount: part.bagCount,
         offsets: part.offsets,
@@ -241,9 +204,9 @@ export class Pipeline implements Driven, Disposable {
         rowStride: place.rowStride,
         rowCount: place.slotCount,
         ...(part.weights && { weights: part.weights }),
-      }, at === 0 && end === output.length ? output : output.subarray(at, end));
+      }, vectors);
+      this.#pooledBags?.finish(record, part, vectors, marked === 0);
       at = end;
-      bags += part.bagCount;
     }
     this.#costs?.charge(COST.POOL, record.keys);
     return missing;
@@ -269,10 +232,60 @@ export class Pipeline implements Driven, Disposable {
 
   /** Tells the prefetcher which rows are asked for soon; the batch is not staged by this. */
   announce(batch: KeyBatch): void {
-    this.#check(batch);
+    checkBatch(batch, this.#tables, this.#bounds);
     for (const part of batch.parts) {
       this.#prefetcher.announce(part.table, part.keys, keyCount(part));
     }
+  }
+
+  /**
+   * The order and the heat of the rows in a table's cache, as bytes for {@linkcode Pipeline.warm}:
+   * 32 bytes and 5 a row at most. They name the table's file, and no other takes them.
+   *
+   * @throws {RangeError} when there is no such table.
+   */
+  exportOrder(table: number): Uint8Array {
+    return encodeTableOrder(this.#cache, table, this.#served("Cannot export order", table).table);
+  }
+
+  /**
+   * Reads the rows of an order back into the table's cache, the next victim first, while nothing
+   * else waits: half of the queue's depth stays free for batches. `step` and `idle` drive it. It is
+   * no lookup and no prefetch, and takes the place of an earlier order of the table.
+   *
+   * @param table Which table.
+   * @param bytes What `exportOrder` returned, of this pipeline or of another over the same file.
+   * @returns Rows of the order, of which those are read that are not there: as many as the table
+   * has cache slots at most.
+   * @throws {RangeError} when there is no such table, or the bytes are not whole or those of
+   * another file; nothing is touched then.
+   */
+  warm(table: number, bytes: Uint8Array): number {
+    const rows = this.#warmUp.add(table, this.#served("Cannot warm", table).table, bytes);
+    this.#readAhead(this.#clock.now());
+    return rows;
+  }
+
+  /** Rows of warm-ups whose reads have not begun. */
+  get warming(): number {
+    return this.#warmUp.left;
+  }
+
+  /**
+   * Switches a table's cache off or on. Off, no row enters it: misses are read for their batches
+   * alone. What is in it is hit as before. On from the start.
+   *
+   * @throws {RangeError} when there is no such table.
+   */
+  setAdmitting(table: number, admitting: boolean): void {
+    this.#served("Cannot switch table", table);
+    this.#cache.setAdmitting(table, admitting);
+  }
+
+  /** Whether rows may enter a table's cache; throws a RangeError when there is no such table. */
+  isAdmitting(table: number): boolean {
+    this.#served("Cannot tell whether rows may enter", table);
+    return this.#cache.isAdmitting(table);
   }
 
   /** When `step` next has something to do, in ns; Infinity when nothing is pending. */
@@ -291,13 +304,14 @@ export class Pipeline implements Driven, Disposable {
    * many reads and batches moved.
    */
   step(nowNs: number): number {
+    this.#writes.start(nowNs);
     let moved = this.#loader.pump(nowNs);
     for (const ticket of this.#tickets) {
       if (ticket.batch === NO_BATCH) continue;
       if (ticket.number === NO_TICKET) this.#retire(ticket);
       else if (!ticket.ready && this.#settle(ticket, nowNs)) moved++;
     }
-    if (this.#loader.waiting === 0) this.#prefetch(nowNs);
+    this.#readAhead(nowNs);
     this.#chargeReads();
     return moved;
   }
@@ -343,7 +357,7 @@ export class Pipeline implements Driven, Disposable {
         }
       }
       const record = this.#of(ticket);
-      const output = new Float32Array(this.#outputLength(record));
+      const output = new Float32Array(record.outputLength);
       const incomplete = this.pool(ticket, output);
       if (incomplete > 0) {
         throw new Error(`Cannot look up: ${incomplete} bags miss a row that could not be read`);
@@ -363,56 +377,46 @@ export class Pipeline implements Driven, Disposable {
   counters(): PipelineCounters {
     return {
       tables: this.#tables.map((_, t) => this.#cache.counters(t)),
+      pooled: this.#tables.flatMap((_, t) => this.#pooledBags?.cache.counters(t) ?? []),
       loader: { ...this.#loader.counters },
     };
+  }
+
+  /** The cache's counters by table as text, in the exposition format of Prometheus. */
+  metrics(): string {
+    const named = this.#names.map((name, t) => [name, this.#cache.counters(t)] as const);
+    return toPrometheus(Object.fromEntries(named));
+  }
+
+  /**
+   * Why lookups had to wait, by table, and in one line what to change; a notebook draws it.
+   *
+   * @throws {RangeError} unless the pipeline was made with the option `explain`.
+   */
+  explain(): MissExplanation {
+    if (this.#explainer === undefined) {
+      throw new RangeError(
+        "Cannot explain: explain must be among the pipeline's options: received none",
+      );
+    }
+    return this.#explainer.explain();
   }
 
   /** Bytes that it holds, from the real sizes of its arrays. */
   memory(): PipelineMemory {
     const bytes = this.#tables.map((_, t) => this.#cache.memoryBytes(t));
-    const sum = (of: (table: number) => number): number =>
-      this.#tables.reduce((total, _, t) => total + of(t), 0);
-    const stride = (t: number): number => this.#arena.places[t].rowStride;
-    const cacheRows = (t: number): number => this.#tables[t].cacheRows;
-    const slotCount = (t: number): number => this.#arena.places[t].slotCount;
-    const parts = {
-      cacheBytes: sum((t) => cacheRows(t) * stride(t)),
-      scratchBytes: sum((t) => (slotCount(t) - cacheRows(t)) * stride(t)),
-      bounceBytes: this.#arena.bounce.byteLength,
-      indexBytes: sum((t) => bytes[t].indexBytes),
-      policyBytes: sum((t) => bytes[t].policyBytes),
-      columnBytes: sum((t) => bytes[t].columnBytes),
-      checksumBytes: sum((t) => this.#tables[t].table.checksums.byteLength),
-      ticketBytes: this.#tickets.reduce((all, { bytes }) => all + bytes, this.#loader.bytes),
-    };
-    return { ...parts, totalBytes: Object.values(parts).reduce((a, b) => a + b, 0) };
-  }
-
-  #check(batch: KeyBatch): void {
-    let keys = 0, bags = 0;
-    batch.parts.forEach((part, index) => {
-      const served = this.#tables[part.table];
-      if (served === undefined) {
-        throw new RangeError(
-          `Cannot stage batch: part ${index}: table must be below ${this.#tables.length}: ` +
-            `received ${part.table}`,
-        );
-      }
-      const { table: { rowCount }, weighted = false } = served;
-      checkPart(index, part, { rowCount, weighted });
-      keys += keyCount(part);
-      bags += bagCount(part);
-    });
-    checkInteger("Cannot stage batch", "number of parts", batch.parts.length, 0, this.#maxBags);
-    checkInteger("Cannot stage batch", "number of keys", keys, 0, this.#maxKeys);
-    checkInteger("Cannot stage batch", "number of bags", bags, 0, this.#maxBags);
+    const tickets = this.#tickets.reduce((all, { bytes }) => all + bytes, this.#loader.bytes);
+    const explainer = this.#explainer?.bytes ?? 0;
+    const pooled = this.#pooledBags?.bytes ?? 0;
+    return measureMemory(this.#tables, this.#arena, bytes, { tickets, explainer, pooled });
   }
 
   /** Looks the keys of one part up, and asks the loader for the rows that are not there. */
   #look(ticket: TicketRecord, index: number, part: BatchPart): void {
-    const { table, keys } = part;
-    const count = keyCount(part);
-    const { slots } = ticket.part(index);
+    const { table } = part;
+    const record = ticket.part(index);
+    const keys = this.#pooledBags?.find(ticket, record, part.keys) ?? part.keys;
+    const { slots, keyCount: count } = record;
     this.#cache.acquire(table, keys, count, ticket.batch, slots);
     this.#costs?.charge(COST.LOOKUP, count);
     for (let i = 0; i < count; i++) {
@@ -437,12 +441,17 @@ export class Pipeline implements Driven, Disposable {
     return slot;
   }
 
-  #prefetch(nowNs: number): void {
+  /** Reads for no batch: a warm-up's while there is one, then what the prefetcher predicts. */
+  #readAhead(nowNs: number): void {
     // Half of the depth stays free: a batch's own reads must not queue behind guesses.
-    if (this.#loader.idle <= this.#queue.depth >> 1) return;
-    const count = this.#prefetcher.predict(this.#predictedTables, this.#predictedKeys);
-    for (let i = 0; i < count; i++) {
-      this.#load(this.#predictedTables[i], this.#predictedKeys[i], NO_BATCH);
+    const most = this.#loader.idle - (this.#queue.depth >> 1);
+    if (this.#loader.waiting > 0 || most <= 0) return;
+    let count = this.#warmUp.request(Math.min(most, READ_AHEAD_ROWS));
+    if (count === 0) {
+      count = this.#prefetcher.predict(this.#predictedTables, this.#predictedKeys);
+      for (let i = 0; i < count; i++) {
+        this.#load(this.#predictedTables[i], this.#predictedKeys[i], NO_BATCH);
+      }
     }
     if (count > 0) this.#loader.pump(nowNs);
   }
@@ -470,13 +479,8 @@ export class Pipeline implements Driven, Disposable {
     this.#chargedReads = reads;
   }
 
-  #outputLength(record: TicketRecord): number {
-    let length = 0;
-    for (let p = 0; p < record.partCount; p++) {
-      const { bagCount, table } = record.part(p);
-      length += bagCount * this.#kernels[table].spec.dim;
-    }
-    return length;
+  #served(what: string, table: number): PipelineTable {
+    return this.#tables[checkInteger(what, "table", table, 0, this.#tables.length - 1)];
   }
 
   #of(ticket: number): TicketRecord {
@@ -487,6 +491,3 @@ export class Pipeline implements Driven, Disposable {
     return record;
   }
 }
-
-/** Rows asked of the prefetcher at a time. */
-const PREDICT_COUNT = 64;

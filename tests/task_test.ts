@@ -7,6 +7,11 @@ Deno.test("outputPaths() finds what the demo's options name", () => {
   assertEquals(outputPaths(args), ["a.html", "b.svg", "c,,d"]);
   assertEquals(outputPaths(["--report"]), []);
   assertEquals(outputPaths(["--report="]), []);
+  const pattern = /^--(?:html|svg)(?:(=)(.*))?$/s;
+  assertEquals(outputPaths(["--svg", "a.svg", "--html=b", "--report", "c"], pattern), [
+    "a.svg",
+    "b",
+  ]);
 });
 
 async function runTask(...args: string[]): Promise<{ code: number; error: string }> {
@@ -28,10 +33,8 @@ Deno.test("a task without a name that exists gets one line and exit code 2", asy
   for (const name of ["tset", "toString"]) {
     const { code, error } = await runTask(name);
     assertEquals(code, 2);
-    assertEquals(
-      error,
-      `Cannot run task: name must be one of demo, test, bench, check, ok: received ${name}\n`,
-    );
+    const names = "demo, replay, test, bench, check, ok";
+    assertEquals(error, `Cannot run task: name must be one of ${names}: received ${name}\n`);
   }
 });
 

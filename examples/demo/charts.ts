@@ -43,7 +43,9 @@ export function hitRatioChart(curve: readonly CurvePoint[], size: ChartSize): st
   const colour = (policy: string): string => SERIES[policies.indexOf(policy) % SERIES.length];
   const lowest = Math.min(...curve.map(({ hitRatio }) => hitRatio), 0.9);
   const bottom = Math.floor(lowest * 10) / 10;
-  const margins = { marginLeft: 46, marginRight: 58, marginTop: 14, marginBottom: 44 };
+  const longest = Math.max(...policies.map((policy) => policyName(policy).length));
+  const marginRight = 13 + 9 * longest;
+  const margins = { marginLeft: 46, marginRight, marginTop: 14, marginBottom: 44 };
   const plotHeight = size.height - margins.marginTop - margins.marginBottom;
   const ends = lineEnds(curve, policies, bottom, plotHeight);
   return draw({

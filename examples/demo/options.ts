@@ -5,9 +5,10 @@
  */
 
 import { parseArgs } from "node:util";
+import { EVICTION_POLICIES } from "@rowtier/rowtier/cache";
 
 const DEVICES = ["auto", "io_uring", "direct", "buffered", "nand", "3dxp"] as const;
-const POLICIES = ["lru", "sieve"] as const;
+const POLICIES = Object.keys(EVICTION_POLICIES);
 
 /** What the user may ask for with `--device`. */
 export type DeviceChoice = (typeof DEVICES)[number];
@@ -18,8 +19,8 @@ export interface DemoOptions {
   readonly device: DeviceChoice;
   /** Rows in the cache: a share of the table's, or a number. */
   readonly cache: { readonly share: number } | { readonly rows: number };
-  /** The cache's eviction policy. */
-  readonly policy: (typeof POLICIES)[number];
+  /** The cache's eviction policy, a name of `EVICTION_POLICIES`. */
+  readonly policy: string;
   /** Bags a batch. */
   readonly batch: number;
   /** A search of the user's own. */
@@ -51,7 +52,9 @@ Usage: deno task demo [options]
   --device NAME   auto (default), io_uring, direct, buffered: the real disk;
                   nand, 3dxp: a simulated drive in virtual time
   --cache SIZE    rows in memory: a share of the table (default 2%), or a number
-  --policy NAME   lru (default), sieve: who leaves the cache
+  --policy NAME   who leaves the cache: adaptive (default), arc, clock, fifo,
+                  lfu, lfuda, lirs, lru, random, s3fifo, setlfu, setlru, sieve,
+                  slru, twoq, wtinylfu
   --batch N       bags a batch, 1 to ${MAX_BATCH} (default 64)
   --query TEXT    search the corpus for sentences like this one
   --report PATH   where the HTML report goes (default .rowtier/report.html)
@@ -97,7 +100,7 @@ function parse(args: readonly string[]) {
       options: {
         device: { type: "string", default: "auto" },
         cache: { type: "string", default: "2%" },
-        policy: { type: "string", default: "lru" },
+        policy: { type: "string", default: "adaptive" },
         batch: { type: "string", default: "64" },
         query: { type: "string" },
         report: { type: "string", default: ".rowtier/report.html" },

@@ -1,13 +1,15 @@
 /**
  * The slow twin of RowCache: maps, arrays and whole batch numbers, no stamps, no index, no lists.
  * It does not foretell which free slot a claim gets; it is told, and throws if that slot was not to
- * be had.
+ * be had. It foretells the victims of LRU and SIEVE; of other policies it is told, and throws if a
+ * row was not to be evicted.
  *
  * @module
  */
 
 import {
   type AdmissionPolicy,
+  type EvictionPolicyFactory,
   NO_BATCH,
   NO_SLOT,
   type PartitionCounters,
@@ -29,12 +31,66 @@ export interface ModelRow {
   visited: boolean;
 }
 
+/** What the policy under test answered, in order, for a model that cannot foretell it. */
+export interface PolicyLog {
+  /** By hit: the slot that it pushed out, or NO_SLOT. */
+  readonly pushed: number[];
+  /** By call of `victim`: the slot, or NO_SLOT. */
+  readonly victims: number[];
+}
+
+/** `eviction`, with its answers written to `log`. */
+export function logged(eviction: EvictionPolicyFactory, log: PolicyLog): EvictionPolicyFactory {
+  return (slots) => {
+    const policy = eviction(slots);
+    const note = (list: number[], slot: number): number => {
+      list.push(slot);
+      return slot;
+    };
+    return {
+      name: policy.name,
+      get bytes() {
+        return policy.bytes;
+      },
+      onMiss: (key) => policy.onMiss(key),
+      onInsert: (slot) => policy.onInsert(slot),
+      onHit: (slot) => note(log.pushed, policy.onHit(slot)),
+      pushedOut: () => note(log.pushed, policy.pushedOut?.() ?? NO_SLOT),
+      onRemove: (slot, cause) => policy.onRemove(slot, cause),
+      victim: (key) => note(log.victims, policy.victim(key)),
+      crowded: (key) => policy.crowded?.(key) ?? false,
+      contents: () => policy.contents(),
+      verify: () => policy.verify(),
+    };
+  };
+}
+
 /** Victims by exhaustive search over an array of rows, newest first. */
 interface ModelPolicy {
   rows: ModelRow[];
-  hit(row: ModelRow): void;
+  /** The row that the hit pushes out, if it does. */
+  hit(row: ModelRow): ModelRow | undefined;
+  /** One more that it pushes out. */
+  pushedOut(): ModelRow | undefined;
   remove(row: ModelRow): void;
   victim(evictable: (row: ModelRow) => boolean): ModelRow | undefined;
+  /** Whether `rows` are in the policy's order. */
+  readonly ordered: boolean;
+}
+
+/** Says what the log says. */
+function modelTold(log: PolicyLog): ModelPolicy {
+  const rows: ModelRow[] = [];
+  const rowOf = (slot: number | undefined): ModelRow | undefined =>
+    rows.find((row) => row.slot === slot);
+  return {
+    rows,
+    ordered: false,
+    hit: () => rowOf(log.pushed.shift()),
+    pushedOut: () => rowOf(log.pushed.shift()),
+    remove: (row) => void rows.splice(rows.indexOf(row), 1),
+    victim: () => rowOf(log.victims.shift()),
+  };
 }
 
 function modelLru(): ModelPolicy {
@@ -42,10 +98,13 @@ function modelLru(): ModelPolicy {
   const remove = (row: ModelRow): void => void rows.splice(rows.indexOf(row), 1);
   return {
     rows,
+    ordered: true,
+    pushedOut: () => undefined,
     remove,
     hit(row) {
       remove(row);
       rows.unshift(row);
+      return undefined;
     },
     victim: (evictable) => rows.findLast(evictable),
   };
@@ -56,8 +115,11 @@ function modelSieve(): ModelPolicy {
   let hand: ModelRow | undefined;
   return {
     rows,
+    ordered: true,
+    pushedOut: () => undefined,
     hit(row) {
       row.visited = true;
+      return undefined;
     },
     remove(row) {
       const at = rows.indexOf(row);
@@ -76,10 +138,16 @@ function modelSieve(): ModelPolicy {
   };
 }
 
+/** The counters that the others do not follow from. */
+type Counted = Exclude<
+  keyof PartitionCounters,
+  "rowBytes" | "lookupBytes" | "hitBytes" | "missBytes"
+>;
+
 /** Of one partition. */
 export class ModelPartition {
   /** What it should have counted. */
-  readonly counters: { -readonly [Name in keyof PartitionCounters]: number } = {
+  readonly counters: Record<Counted, number> = {
     lookups: 0,
     hits: 0,
     delayedHits: 0,
@@ -88,6 +156,7 @@ export class ModelPartition {
     refusals: 0,
     scratchClaims: 0,
     evictions: 0,
+    pushedOut: 0,
     deletions: 0,
     failures: 0,
     prefetches: 0,
@@ -107,13 +176,27 @@ export class ModelPartition {
   readonly admission: AdmissionPolicy | undefined;
   /** Batches that live, over all partitions. */
   readonly live: Set<number>;
+  /** Whether a row must get in as long as any row may leave. */
+  readonly mustEvict: boolean;
+  /** False while switched off. */
+  admitting = true;
+  readonly #log: PolicyLog;
 
   constructor(
     options: { policy: string; slotCount: number; scratchCount: number },
     admission: AdmissionPolicy | undefined,
     live: Set<number>,
+    log: PolicyLog,
   ) {
-    this.policy = options.policy === "lru" ? modelLru() : modelSieve();
+    // In one bucket, LRU over the bucket is LRU over all slots.
+    const foretold = options.policy === "lru" || options.policy === "compact-lru"
+      ? modelLru()
+      : options.policy === "sieve"
+      ? modelSieve()
+      : undefined;
+    this.policy = foretold ?? modelTold(log);
+    this.#log = log;
+    this.mustEvict = options.policy === "compact-clock";
     this.slotCount = options.slotCount;
     this.scratchCount = options.scratchCount;
     this.admission = admission;
@@ -157,7 +240,26 @@ export class ModelPartition {
     if (row.prefetched) {
       this.#settle(row, row.state === SLOT_STATE.READY ? PREFETCH.USED : PREFETCH.LATE);
     }
-    if (this.isCached(row)) this.policy.hit(row);
+    if (!this.isCached(row)) return;
+    let out = this.policy.hit(row);
+    while (out !== undefined && this.#isEvictable(out)) {
+      this.#evict(out);
+      this.counters.pushedOut++;
+      out = this.policy.pushedOut();
+    }
+  }
+
+  #canLeave(row: ModelRow): boolean {
+    return this.isCached(row) && this.#isEvictable(row);
+  }
+
+  #isEvictable(row: ModelRow): boolean {
+    return row.state === SLOT_STATE.READY && !this.held(row);
+  }
+
+  #evict(row: ModelRow): void {
+    this.counters.evictions++;
+    this.remove(row);
   }
 
   #settle(row: ModelRow, outcome: number): void {
@@ -237,20 +339,30 @@ export class ModelPartition {
 
   /** The evicted key, -1 when a slot is free, undefined when the row does not get in. */
   #makeRoom(key: number): number | undefined {
+    if (!this.admitting) return undefined;
     if (this.admission?.admit(key) === false) {
       this.counters.refusals++;
       return undefined;
     }
-    if (this.#hasFree(0, this.slotCount)) return -1;
-    const ready = (row: ModelRow): boolean => row.state === SLOT_STATE.READY && !this.held(row);
-    const victim = this.policy.victim(ready);
-    if (victim === undefined) return undefined;
-    if (this.admission?.prefers(key, victim.key) === false) {
-      this.counters.refusals++;
-      return undefined;
+    let evictedKey = -1;
+    // A told policy asks for room until it has named its last victim.
+    const wants = (): boolean => !this.policy.ordered && this.#log.victims.length > 0;
+    while (wants() || !this.#hasFree(0, this.slotCount)) {
+      const victim = this.policy.victim((row) => this.#isEvictable(row));
+      if (victim === undefined) {
+        if (this.mustEvict && [...this.rows.values()].some((row) => this.#canLeave(row))) {
+          throw new Error(`key ${key} must be given a slot`);
+        }
+        return undefined;
+      }
+      if (!this.#isEvictable(victim)) throw new Error(`slot ${victim.slot} must not be evicted`);
+      if (evictedKey === -1 && this.admission?.prefers(key, victim.key) === false) {
+        this.counters.refusals++;
+        return undefined;
+      }
+      this.#evict(victim);
+      evictedKey = victim.key;
     }
-    this.counters.evictions++;
-    this.remove(victim);
-    return victim.key;
+    return evictedKey;
   }
 }

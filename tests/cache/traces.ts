@@ -1,5 +1,5 @@
 /**
- * The traces behind golden/cache_lru_sieve.json, made anew from their definitions: unsigned 32-bit
+ * The traces behind golden/cache_policies.jsonl, made anew from their definitions: unsigned 32-bit
  * integers throughout, a xorshift generator, and a checksum that tells a wrong generator from a
  * wrong policy.
  *
@@ -20,8 +20,8 @@ export interface GoldenTrace {
   fnv1a32: number;
   /** Cache sizes. */
   sizes: number[];
-  /** By policy, misses at each size. */
-  misses: Record<string, number[]>;
+  /** By policy, misses at each size; null where the reference inserts nothing. */
+  misses: Record<string, (number | null)[]>;
 }
 
 interface Source {

@@ -1,12 +1,13 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { EVICTION_POLICIES } from "../../cache/mod.ts";
 import { cacheRows, HELP, parseOptions, UsageError } from "../../examples/demo/options.ts";
 
 Deno.test("parseOptions() has defaults for all", () => {
   assertEquals(parseOptions([]), {
     device: "auto",
     cache: { share: 0.02 },
-    policy: "lru",
+    policy: "adaptive",
     batch: 64,
     query: undefined,
     report: ".rowtier/report.html",
@@ -42,7 +43,8 @@ Deno.test("parseOptions() refuses a wrong value in one line that names it", () =
       ["--device", "tape"],
       "--device must be one of auto, io_uring, direct, buffered, nand, 3dxp: ",
     ],
-    [["--policy", "random"], '--policy must be one of lru, sieve: received "random"'],
+    [["--policy", "mru"], "--policy must be one of adaptive, arc, clock, fifo, "],
+    [["--policy", "mru"], 'received "mru"'],
     [["--cache", "0%"], "--cache must be a percentage above 0 and up to 100 (2%)"],
     [["--cache", "101%"], 'received "101%"'],
     [["--cache", "0"], 'received "0"'],
@@ -91,4 +93,11 @@ Deno.test("cacheRows() keeps between one row and all", () => {
 Deno.test("HELP names every option and fits a terminal", () => {
   for (const name of Object.keys(parseOptions([]))) assertStringIncludes(HELP, `--${name}`);
   for (const line of HELP.split("\n")) assert(line.length <= 80, line);
+});
+
+Deno.test("parseOptions() takes every policy, and HELP names it", () => {
+  for (const policy of Object.keys(EVICTION_POLICIES)) {
+    assertEquals(parseOptions(["--policy", policy]).policy, policy);
+    assert(new RegExp(`\\b${policy}\\b`).test(HELP), policy);
+  }
 });

@@ -73,22 +73,25 @@ for (const [name, fault] of PASSING) {
   });
 }
 
-Deno.test("Pipeline gives a row up after three tries, and marks its bag alone", async () => {
-  // Reads 0 to 3 are the first tries; 1, 4 and 5 are those of key 11.
-  const faults: Fault[] = [1, 4, 5].map((at) => ({ kind: "error", at, errno: ERRNO.EIO }));
-  using world = faultyWorld(faults);
-  const pipeline = pipelineIn(world, tables);
-  const batch = bags(4);
-  const { output, incomplete, marked } = await poolOnce(pipeline, batch);
-  assertEquals([marked, ...incomplete], [1, 0, 1, 0, 0]);
-  const wanted = truthOf(tables, batch);
-  wanted.fill(0, 24, 48);
-  assertEquals(bits(output), bits(wanted));
-  assertEquals(pipeline.counters().tables[0].failures, 1);
-  // The failure is not remembered: the next batch reads the row again.
-  const again = await poolOnce(pipeline, batch);
-  assertEquals(bits(again.output), bits(truthOf(tables, batch)));
-});
+for (const [kept, options] of [["", {}], [", kept compactly", { compactRowBytes: 132 }]] as const) {
+  Deno.test(`Pipeline gives a row up after three tries, and marks its bag${kept}`, async () => {
+    // Read 0 is that of key 10, beforehand; 1, 4 and 5 are those of key 11.
+    const faults: Fault[] = [1, 4, 5].map((at) => ({ kind: "error", at, errno: ERRNO.EIO }));
+    using world = faultyWorld(faults);
+    const pipeline = pipelineIn(world, tables, options);
+    await pipeline.lookup(bags(1));
+    const batch = bags(4);
+    const { output, incomplete, marked } = await poolOnce(pipeline, batch);
+    assertEquals([marked, ...incomplete], [1, 0, 1, 0, 0]);
+    const wanted = truthOf(tables, batch);
+    wanted.fill(0, 24, 48);
+    assertEquals(bits(output), bits(wanted));
+    assertEquals(pipeline.counters().tables[0].failures, 1);
+    // The failure is not remembered: the next batch reads the row again.
+    const again = await poolOnce(pipeline, batch);
+    assertEquals(bits(again.output), bits(truthOf(tables, batch)));
+  });
+}
 
 Deno.test("Pipeline.lookup() rejects when a row cannot be read", async () => {
   using world = faultyWorld([{ kind: "error", share: 1, errno: ERRNO.EIO }]);
@@ -133,8 +136,9 @@ Deno.test("Pipeline.lookup() says so when a read is lost and may wait for ever",
 
 Deno.test("Pipeline under all faults: every bag is whole and true, or marked", async () => {
   const share = fc.double({ min: 0, max: 0.4, noNaN: true });
+  const kept = fc.constantFrom({}, { compactRowBytes: 132 });
   await fc.assert(
-    fc.asyncProperty(fc.nat(), share, share, share, async (seed, a, b, c) => {
+    fc.asyncProperty(fc.nat(), kept, share, share, share, async (seed, kept, a, b, c) => {
       using world = faultyWorld([
         { kind: "error", share: a, errno: ERRNO.EIO },
         { kind: "short", share: b },
@@ -142,7 +146,7 @@ Deno.test("Pipeline under all faults: every bag is whole and true, or marked", a
         { kind: "lost", share: a / 4 },
         { kind: "late", share: b, delayNs: 1e5 },
       ], seed);
-      const pipeline = pipelineIn(world, tables, { readTimeoutNs: 1e6 });
+      const pipeline = pipelineIn(world, tables, { readTimeoutNs: 1e6, ...kept });
       await faultyRun(pipeline, world, seed);
     }),
     { numRuns: 40 },

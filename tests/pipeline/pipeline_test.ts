@@ -9,6 +9,8 @@ import {
   NO_TICKET,
   openPipeline,
   type Pipeline,
+  type PipelineOptions,
+  type PipelineTable,
   TICKET_STATE,
 } from "../../pipeline/mod.ts";
 import { lookahead } from "../../prefetch/mod.ts";
@@ -62,6 +64,15 @@ async function randomRun(pipeline: Pipeline, seed: number, steps: number): Promi
   }
 }
 
+/** Ways to keep rows; those of the first table have 32 bytes, those of the second 132. */
+const KEPT: readonly { options?: Partial<PipelineOptions>; everyTable?: Partial<PipelineTable> }[] =
+  [
+    {},
+    { everyTable: { eviction: sieve } },
+    { options: { compactRowBytes: 32 } },
+    { options: { compactRowBytes: 132 } },
+  ];
+
 const WORLDS: Record<string, () => World> = {
   "a drive that answers at once": () => memoryWorld(tables),
   "a simulated drive": () => virtualWorld(tables),
@@ -73,11 +84,11 @@ for (const [name, open] of Object.entries(WORLDS)) {
     await fc.assert(
       fc.asyncProperty(
         fc.nat(),
-        fc.constantFrom(undefined, sieve),
+        fc.constantFrom(...KEPT),
         fc.constantFrom([12, 5], [1, 1], [300, 200]),
-        async (seed, eviction, cacheRows) => {
+        async (seed, { options, everyTable }, cacheRows) => {
           using world = open();
-          const pipeline = pipelineIn(world, tables, {}, cacheRows, eviction);
+          const pipeline = pipelineIn(world, tables, options, cacheRows, everyTable);
           await randomRun(pipeline, seed, 120);
         },
       ),

@@ -7,7 +7,6 @@
 
 import { join } from "@std/path";
 import { createRandom, type Random } from "../../base/random.ts";
-import { type EvictionPolicyFactory, lru } from "../../cache/mod.ts";
 import { createKernel, f32, type Kernel, q8 } from "../../kernels/mod.ts";
 import {
   type BatchPart,
@@ -17,6 +16,7 @@ import {
   openTable,
   Pipeline,
   type PipelineOptions,
+  type PipelineTable,
   readTable,
   type Table,
   TICKET_STATE,
@@ -53,7 +53,7 @@ const ROWS = [300, 200];
  * Builds both tables, 8-bit with mean pooling and fp32 with weighted sums, in a folder that goes
  * when the test file ends.
  */
-export async function buildTables(): Promise<Tables> {
+export async function buildTables(rowCounts: readonly number[] = ROWS): Promise<Tables> {
   const folder = await Deno.makeTempDir({ prefix: "rowtier-" });
   globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
   const random = createRandom(7);
@@ -61,7 +61,7 @@ export async function buildTables(): Promise<Tables> {
   for (const [t, format] of [q8, f32].entries()) {
     const path = join(folder, `table${t}.rows`);
     const row = () => Float32Array.from({ length: DIMS[t] }, () => random.unit() * 2 - 1);
-    await buildTable(path, Array.from({ length: ROWS[t] }, row), { dim: DIMS[t], format });
+    await buildTable(path, Array.from({ length: rowCounts[t] }, row), { dim: DIMS[t], format });
     tables.push(openTable(path));
   }
   const arenas = tables.map((table) => {
@@ -155,13 +155,13 @@ export function realWorld({ tables }: Tables): World {
   return { queue, clock, offsets: fileOffsets, [Symbol.dispose]: () => queue[Symbol.dispose]() };
 }
 
-/** A pipeline over both tables in `world`. */
+/** A pipeline over both tables in `world`, by LRU unless it says otherwise: they are small. */
 export function pipelineIn(
   world: World,
   { tables }: Tables,
   options: Partial<PipelineOptions> = {},
   cacheRows: readonly number[] = [12, 5],
-  eviction: EvictionPolicyFactory = lru,
+  everyTable: Partial<PipelineTable> = {},
 ): Pipeline {
   return new Pipeline({
     queue: world.queue,
@@ -173,7 +173,7 @@ export function pipelineIn(
       table,
       offsetBytes: world.offsets[t],
       cacheRows: cacheRows[t],
-      eviction,
+      ...everyTable,
       ...SERVED[t],
     })),
   });
