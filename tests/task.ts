@@ -1,7 +1,7 @@
 /**
- * What `deno task demo|replay|test|bench|check|ok` runs. Tests and tools import `@std` from the JSR
- * registry; where it cannot be reached they go on with the stand-ins of `tests/offline/`, and say
- * so in one line.
+ * What `deno task demo|replay|test|bench|soak|check|ok` runs. Tests and tools import `@std` from
+ * the JSR registry; where it cannot be reached they go on with the stand-ins of `tests/offline/`,
+ * and say so in one line.
  *
  * @module
  */
@@ -11,7 +11,7 @@ const REACH_TIMEOUT_MS = 3000;
 
 type Task = (args: string[], map: string[]) => Promise<number>;
 
-const TASKS: Record<string, Task> = { demo, replay, test, bench, check, ok };
+const TASKS: Record<string, Task> = { demo, replay, test, bench, soak, check, ok };
 
 /** Whether the registry answers with what it is asked for: a proxy's login page does not count. */
 async function isJsrReachable(): Promise<boolean> {
@@ -117,6 +117,11 @@ function bench(args: string[], map: string[]): Promise<number> {
   const flags = args.some((arg) => REPLAYING.includes(arg)) ? [INLINING] : [];
   const options = ["run", "--no-prompt", ...permissions, ...flags, ...map];
   return runDeno([...options, "tests/bench/main.ts", ...args]);
+}
+
+/** All in virtual time and memory: it needs no permission. */
+function soak(args: string[], map: string[]): Promise<number> {
+  return runDeno(["run", "--no-prompt", ...map, "tests/soak.ts", ...args]);
 }
 
 async function check(args: string[], map: string[]): Promise<number> {

@@ -33,7 +33,7 @@ Deno.test("a task without a name that exists gets one line and exit code 2", asy
   for (const name of ["tset", "toString"]) {
     const { code, error } = await runTask(name);
     assertEquals(code, 2);
-    const names = "demo, replay, test, bench, check, ok";
+    const names = "demo, replay, test, bench, soak, check, ok";
     assertEquals(error, `Cannot run task: name must be one of ${names}: received ${name}\n`);
   }
 });

@@ -49,7 +49,9 @@ export function popEvent(heap: EventHeap): number {
 
 /** Takes `event` out, which must be in. Linear: for what is cancelled. */
 export function removeEvent(heap: EventHeap, event: number): void {
-  removeAt(heap, heap.order.subarray(0, heap.count).indexOf(event));
+  let at = 0;
+  while (heap.order[at] !== event) at++;
+  removeAt(heap, at);
 }
 
 function removeAt(heap: EventHeap, at: number): void {

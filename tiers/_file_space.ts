@@ -54,16 +54,21 @@ export function checkFileOptions(what: string, files: readonly string[], depth: 
 }
 
 /**
- * Opens `files` for reading, with O_DIRECT where `direct`.
+ * Opens `files` for reading, or writing as well, with O_DIRECT where `direct`.
  *
  * @throws {UnsupportedTargetError} where O_DIRECT is not to be had.
  * @throws {DeviceError} for a file that is missing, refused or not a regular file.
  */
-export function openFiles(what: string, files: readonly string[], direct: boolean): OpenFiles {
+export function openFiles(
+  what: string,
+  files: readonly string[],
+  direct: boolean,
+  writable = false,
+): OpenFiles {
   const opened: OpenFiles = { fds: [], sizes: [] };
   try {
     for (const path of files) {
-      const fd = openFile(what, path, direct);
+      const fd = openFile(what, path, direct, writable);
       opened.fds.push(fd);
       opened.sizes.push(fstatSync(fd).size);
     }
@@ -80,23 +85,17 @@ export function closeFiles(opened: OpenFiles): void {
   opened.fds.length = 0;
 }
 
-function openFile(what: string, path: string, direct: boolean): number {
-  if (!readGranted(path)) {
-    throw new DeviceError(
-      `${what}: reading ${path} is not granted (--allow-read grants it)`,
-      ERRNO.EACCES,
-    );
-  }
-  if (direct && !constants.O_DIRECT) {
-    throw new UnsupportedTargetError("the operating system has no O_DIRECT");
-  }
+function openFile(what: string, path: string, direct: boolean, writable: boolean): number {
+  checkGranted(what, path, writable);
+  if (direct && !constants.O_DIRECT) throw new UnsupportedTargetError(NO_DIRECT_SYSTEM);
   try {
     // Looked at first: opening a pipe would block, and a folder refuses O_DIRECT as a file system
     // without it does.
     if (!statSync(path).isFile()) {
       throw new DeviceError(`${what}: ${path} must be a regular file`, ERRNO.EINVAL);
     }
-    return openSync(path, constants.O_RDONLY | (direct ? constants.O_DIRECT : 0));
+    const access = writable ? constants.O_RDWR : constants.O_RDONLY;
+    return openSync(path, access | (direct ? constants.O_DIRECT : 0));
   } catch (error) {
     if (error instanceof DeviceError) throw error;
     // Some paths need more than --allow-read; the runtime's own message names the flag.
@@ -112,10 +111,21 @@ function openFile(what: string, path: string, direct: boolean): number {
   }
 }
 
+/** Why direct reads are not to be had where `node:fs` has no flag for them: macOS and Windows. */
+export const NO_DIRECT_SYSTEM = "the operating system has no O_DIRECT";
+
 /** Deno would prompt on its own; a library asks nobody, so it looks first. */
-function readGranted(path: string): boolean {
-  if (!("Deno" in globalThis)) return true;
-  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
+function checkGranted(what: string, path: string, writable: boolean): void {
+  if (!("Deno" in globalThis)) return;
+  const needs = writable ? ["read", "write"] as const : ["read"] as const;
+  for (const name of needs) {
+    if (Deno.permissions.querySync({ name, path }).state === "granted") continue;
+    const verb = name === "read" ? "reading" : "writing";
+    throw new DeviceError(
+      `${what}: ${verb} ${path} is not granted (--allow-${name} grants it)`,
+      ERRNO.EACCES,
+    );
+  }
 }
 
 /**
@@ -185,14 +195,22 @@ export function fileAt(space: FileSpace, offsetBytes: number, bytes: number): nu
   return offsetBytes >= space.starts[low] && offsetBytes + bytes <= space.ends[low] ? low : -1;
 }
 
-/** What {@linkcode answerEarly} says of a request that is a read to be made. */
-export const READ_IT = 1;
+/** What {@linkcode answerEarly} says of a request that the system is to be asked for. */
+export const DO_IT = 1;
+
+/** Bits of what a device allows: writes, discards and real flushes. */
+export const WRITES = 1;
+
+/** Likewise: reads that do not lie on blocks. */
+export const WIDENS = 2;
 
 /**
- * What a request completes with that needs no reading: a negative errno, or 0 for a flush, as
- * nothing is ever written; {@linkcode READ_IT} for a read that the memory and the granule allow.
+ * What a request completes with that needs no system: a negative errno, or 0 for a flush where
+ * nothing is ever written; {@linkcode DO_IT} for one that the memory, the granule and `allowed`
+ * permit.
  */
 export function answerEarly(
+  allowed: number,
   op: number,
   offsetBytes: number,
   bytes: number,
@@ -200,10 +218,13 @@ export function answerEarly(
   blockBytes: number,
   memoryBytes: number,
 ): number {
+  const writes = (allowed & WRITES) !== 0;
+  if (op === IO_OP.FLUSH) return writes ? DO_IT : 0;
+  if (op > IO_OP.DISCARD) return -ERRNO.EINVAL;
   // As write(2) answers on a descriptor that was opened for reading.
-  if (op === IO_OP.WRITE) return -ERRNO.EBADF;
-  if (op === IO_OP.FLUSH) return 0;
-  const fits = op === IO_OP.READ && bytes !== 0 && offsetBytes % blockBytes === 0 &&
-    bytes % blockBytes === 0 && buffer + bytes <= memoryBytes;
-  return fits ? READ_IT : -ERRNO.EINVAL;
+  if (op !== IO_OP.READ && !writes) return -ERRNO.EBADF;
+  const unit = op === IO_OP.READ && (allowed & WIDENS) !== 0 ? 1 : blockBytes;
+  const fits = bytes !== 0 && offsetBytes % unit === 0 && bytes % unit === 0 &&
+    (op === IO_OP.DISCARD || buffer + bytes <= memoryBytes);
+  return fits ? DO_IT : -ERRNO.EINVAL;
 }

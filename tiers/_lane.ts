@@ -51,7 +51,9 @@ export function advanceLane(lane: Lane, taken: number): void {
 /** Takes the request tagged `slot` out, wherever it stands. Linear, for what ends early. */
 export function removeFromLane(lane: Lane, slot: number): void {
   const requests = lane.requests;
-  const at = requests.user.subarray(0, requests.count).indexOf(slot, lane.from);
+  // Not indexOf() of a subarray(), which makes a view.
+  let at = lane.from;
+  while (requests.user[at] !== slot) at++;
   shift(requests, at, at + 1);
   requests.count--;
   advanceLane(lane, 0);

@@ -21,9 +21,22 @@ export function isWellFormed(
   memoryBytes: number,
 ): boolean {
   if (op === IO_OP.FLUSH) return true;
-  return (op === IO_OP.READ || op === IO_OP.WRITE) && bytes !== 0 && bytes % blockBytes === 0 &&
+  const usesMemory = op === IO_OP.READ || op === IO_OP.WRITE;
+  return (usesMemory || op === IO_OP.DISCARD) && bytes !== 0 && bytes % blockBytes === 0 &&
     offsetBytes >= 0 && offsetBytes % blockBytes === 0 && offsetBytes + bytes <= deviceBytes &&
-    buffer + bytes <= memoryBytes;
+    (!usesMemory || buffer + bytes <= memoryBytes);
+}
+
+/** What is written over discarded bytes, in pieces: they read as zeros, as holes in a file do. */
+const ZEROS: Uint8Array = new Uint8Array(65_536);
+
+function discard(media: Media, offsetBytes: number, bytes: number): number {
+  for (let done = 0; done < bytes; done += ZEROS.length) {
+    const piece = Math.min(ZEROS.length, bytes - done);
+    const result = media.write(offsetBytes + done, ZEROS, 0, piece);
+    if (result < 0) return result;
+  }
+  return bytes;
 }
 
 /** Moves the bytes of a well-formed request; the result of its completion. */
@@ -37,6 +50,7 @@ export function transfer(
 ): number {
   if (op === IO_OP.READ) return media.read(offsetBytes, memory, buffer, bytes);
   if (op === IO_OP.WRITE) return media.write(offsetBytes, memory, buffer, bytes);
+  if (op === IO_OP.DISCARD) return discard(media, offsetBytes, bytes);
   return 0;
 }
 

@@ -2,122 +2,26 @@
  * The loops of the io_uring device: requests to submission entries, completion entries to
  * completions. Free functions over columns; the device is their owner.
  *
- * A request in flight is a slot, and each slot has two submission entries of its own: entry `slot`
- * reads, entry `depth + slot` cancels that read. So an entry is never overwritten before the kernel
- * took it, most of its words are written once, and with room for both kinds neither ring can fill
- * up or overflow.
+ * A request in flight is a slot, and each slot has submission entries of its own: entry `slot`
+ * does it, entry `depth + slot` cancels it, and where writes are durable entry `2 * depth + slot`
+ * syncs behind it. So an entry is never overwritten before the kernel took it, most of its words
+ * are written once, and with room for all kinds neither ring can fill up or overflow.
  *
  * @module
  */
 
-import { DeviceError, ERRNO } from "../base/errors.ts";
-import { answerEarly, fileAt, READ_IT } from "./_file_space.ts";
-import type { FileSpace } from "./_file_space.ts";
-import { createCompletions } from "./io.ts";
+import { ERRNO } from "../base/errors.ts";
+import { answerEarly, DO_IT, fileAt } from "./_file_space.ts";
+import { createCompletions, IO_OP } from "./io.ts";
 import type { IoCompletions, IoRequests } from "./io.ts";
-import { createReadyRing, pushReady } from "./_ready_ring.ts";
-import type { ReadyRing } from "./_ready_ring.ts";
-import {
-  CQE_WORDS,
-  enterRing,
-  FIXED_BUFFER_BYTES,
-  hasDeferred,
-  pushEntry,
-  readyEntries,
-  SQE_WORDS,
-  unsubmitted,
-} from "./uring_ffi.ts";
-import type { Ring } from "./uring_ffi.ts";
-
-// Word 0 of an entry: the opcode, then the flags.
-const OP_READ_FIXED = 4;
-const OP_ASYNC_CANCEL = 14;
-const OP_READ = 22;
-const FIXED_FILE = 1 << 8;
-
-// Words of an entry: 0 opcode and flags, 1 file, 2-3 offset, 4-5 address, 6 length, 8-9 tag, 10
-// buffer index.
-const TAG_WORD = 8;
-const BUFFER_WORD = 10;
-
-/** Bits of a slot's state; it is free when none is set. */
-const READING = 1;
-const CANCELLING = 2;
-
-/** The columns; memory is named by address, and `fixed` says that it is registered. */
-export interface Slots {
-  /** Number of slots. */
-  readonly depth: number;
-  /** The granule of the device. */
-  readonly blockBytes: number;
-  /** Where the files lie. */
-  readonly space: FileSpace;
-  /** The rings. */
-  readonly ring: Ring;
-  /** Requests that were answered without reading. */
-  readonly ready: ReadyRing;
-  /** Flags of a read: whether files are registered. */
-  readonly flags: number;
-  /** What a read names each file by: its position when registered, else its descriptor. */
-  readonly files: Int32Array;
-  /** The request's tag, by slot. */
-  readonly user: Float64Array;
-  /** When it was submitted, by slot. */
-  readonly submitNs: Float64Array;
-  /** READING, CANCELLING or both, by slot. */
-  readonly state: Uint8Array;
-  /** Free slots, a stack; the last freed is the first used, as its lines are in cache. */
-  readonly free: Uint16Array;
-  /** Height of that stack. */
-  freeCount: number;
-  /** Reads in flight, those in the completion ring included. */
-  reading: number;
-  /** Cancellations in flight, likewise. */
-  cancelling: number;
-  /** The attached memory: the reference keeps it alive under the reads. */
-  memory: Uint8Array | null;
-  /** The address of its first byte. */
-  address: number;
-  /** True when it is registered. */
-  fixed: boolean;
-}
-
-/** Columns for `depth` slots, with the constant words of all entries written. */
-export function createSlots(
-  ring: Ring,
-  fds: readonly number[],
-  space: FileSpace,
-  blockBytes: number,
-  depth: number,
-  registered: boolean,
-): Slots {
-  for (let slot = 0; slot < depth; slot++) {
-    ring.sqes[slot * SQE_WORDS + TAG_WORD] = slot;
-    const cancel = (depth + slot) * SQE_WORDS;
-    ring.sqes[cancel] = OP_ASYNC_CANCEL;
-    ring.sqes[cancel + 4] = slot; // the tag to look for stands where a read has its address
-    ring.sqes[cancel + TAG_WORD] = depth + slot;
-  }
-  return {
-    depth,
-    blockBytes,
-    space,
-    ring,
-    ready: createReadyRing(depth),
-    flags: registered ? FIXED_FILE : 0,
-    files: Int32Array.from(fds, (fd, position) => registered ? position : fd),
-    user: new Float64Array(depth),
-    submitNs: new Float64Array(depth),
-    state: new Uint8Array(depth),
-    free: Uint16Array.from({ length: depth }, (_, i) => depth - 1 - i),
-    freeCount: depth,
-    reading: 0,
-    cancelling: 0,
-    memory: null,
-    address: 0,
-    fixed: false,
-  };
-}
+import { pushReady } from "./_ready_ring.ts";
+import { CQE_WORDS, LINK_NEXT, SQE_WORDS } from "./_uring_layout.ts";
+import { pushEntry } from "./_uring_enter.ts";
+import { CANCELLING, KIND, MOVING, SYNCING } from "./_uring_columns.ts";
+import type { Slots } from "./_uring_columns.ts";
+import { writeDiscard, writeMove, writeSync } from "./_uring_entries.ts";
+import { PENDING, startFlush, startWide, takeStage } from "./_uring_stages.ts";
+import { waitEntries } from "./_uring_wait.ts";
 
 /**
  * Writes entries for `requests` from position `from` on while there is room; returns how many it
@@ -130,7 +34,7 @@ export function takeRequests(
   nowNs: number,
 ): number {
   const { op, offsetBytes, bytes, buffer, user } = requests;
-  const { blockBytes, space, ready } = slots;
+  const { blockBytes, space, ready, allowed } = slots;
   const memoryBytes = slots.memory === null ? 0 : slots.memory.byteLength;
   // What was answered early counts against the depth, so that the ready ring cannot overflow.
   const room = slots.freeCount - ready.count;
@@ -138,28 +42,75 @@ export function takeRequests(
   for (let i = from; i < end; i++) {
     const offset = offsetBytes[i];
     const length = bytes[i];
-    let early = answerEarly(op[i], offset, length, buffer[i], blockBytes, memoryBytes);
+    const kind = op[i];
+    let early = answerEarly(allowed, kind, offset, length, buffer[i], blockBytes, memoryBytes);
     let file = 0;
-    if (early === READ_IT) {
+    if (early === DO_IT && kind !== IO_OP.FLUSH) {
       file = fileAt(space, offset, length);
       if (file < 0) early = -ERRNO.EINVAL;
     }
-    if (early !== READ_IT) {
+    if (early === DO_IT && kind === IO_OP.FLUSH && !slots.written.includes(1)) early = 0;
+    if (early !== DO_IT) {
       pushReady(ready, user[i], early, 0);
       continue;
     }
     const slot = slots.free[--slots.freeCount];
     slots.user[slot] = user[i];
     slots.submitNs[slot] = nowNs;
-    slots.state[slot] = READING;
-    slots.reading++;
-    writeRead(slots, slot, file, offset - space.starts[file], buffer[i], length);
-    pushEntry(slots.ring, slot);
+    slots.state[slot] = MOVING;
+    slots.moving++;
+    start(slots, slot, kind, file, offset - space.starts[file], buffer[i], length);
   }
   return end > from ? end - from : 0;
 }
 
-function writeRead(
+/** Writes and pushes the first entry of a request. */
+function start(
+  slots: Slots,
+  slot: number,
+  op: number,
+  file: number,
+  position: number,
+  buffer: number,
+  bytes: number,
+): void {
+  const last = slots.blockBytes - 1;
+  slots.kind[slot] = KIND.PLAIN;
+  // Reads first: they are nearly all there is, and the plain one pays for no more than this test.
+  if (op === IO_OP.READ) {
+    // Memory that is not aligned is as good as a read that is not; blocks are powers of two.
+    if (slots.bounce === null || ((position | bytes | buffer) & last) === 0) {
+      writeMove(slots, slot, true, file, position, buffer, bytes);
+      pushEntry(slots.ring, slot);
+      return;
+    }
+    slots.kind[slot] = KIND.WIDE;
+    slots.staged++;
+    startWide(slots, slot, file, position, buffer, bytes);
+  } else if (op === IO_OP.WRITE) {
+    // When it begins, not when it ends: a flush that is submitted after its completion was polled
+    // must find it, and one that comes earlier only syncs a file more.
+    slots.written[file] = 1;
+    startWrite(slots, slot, file, position, buffer, bytes);
+  } else if (op === IO_OP.DISCARD) {
+    slots.written[file] = 1;
+    slots.kind[slot] = KIND.DISCARD;
+    slots.left[slot] = bytes;
+    writeDiscard(slots, slot, file, position, bytes);
+    pushEntry(slots.ring, slot);
+  } else {
+    slots.kind[slot] = KIND.FLUSH;
+    slots.staged++;
+    startFlush(slots, slot);
+  }
+}
+
+/**
+ * A write, and behind it, linked, the sync that makes it durable. In one batch, so that no call of
+ * ours lies between the two; a write flag of its own (RWF_DSYNC) would do the same on file systems
+ * that know it.
+ */
+function startWrite(
   slots: Slots,
   slot: number,
   file: number,
@@ -167,49 +118,48 @@ function writeRead(
   buffer: number,
   bytes: number,
 ): void {
-  const sqes = slots.ring.sqes;
-  const at = slot * SQE_WORDS;
-  const address = slots.address + buffer;
-  const chunk = (buffer / FIXED_BUFFER_BYTES) >>> 0;
-  // A read over the seam of two registered buffers belongs to neither.
-  const fixed = slots.fixed && ((buffer + bytes - 1) / FIXED_BUFFER_BYTES) >>> 0 === chunk;
-  sqes[at] = slots.flags | (fixed ? OP_READ_FIXED : OP_READ);
-  sqes[at + 1] = slots.files[file];
-  sqes[at + 2] = position;
-  sqes[at + 3] = position / 2 ** 32;
-  sqes[at + 4] = address;
-  sqes[at + 5] = address / 2 ** 32;
-  sqes[at + 6] = bytes;
-  sqes[at + BUFFER_WORD] = fixed ? chunk : 0;
+  writeMove(slots, slot, false, file, position, buffer, bytes);
+  pushEntry(slots.ring, slot);
+  if (!slots.durable) return;
+  const { ring, depth } = slots;
+  slots.kind[slot] = KIND.DURABLE;
+  slots.state[slot] |= SYNCING;
+  slots.extra++;
+  slots.left[slot] = bytes;
+  slots.target[slot] = 0; // the errno of the sync
+  ring.sqes[slot * SQE_WORDS] |= LINK_NEXT;
+  writeSync(slots, 2 * depth + slot, file);
+  pushEntry(ring, 2 * depth + slot);
 }
 
 /** Appends what the completion ring holds while `completions` has room; returns how many. */
 export function reapEntries(slots: Slots, completions: IoCompletions, nowNs: number): number {
   const { words, cqes, cqMask, cqHeadAt, cqTailAt } = slots.ring;
-  const { depth, user, submitNs, state } = slots;
+  const { depth, user, submitNs, kind, state } = slots;
   const first = completions.count;
   const room = completions.user.length;
   const tail = Atomics.load(words, cqTailAt);
   let head = words[cqHeadAt];
   let to = first;
-  for (; head !== tail; head = (head + 1) >>> 0) {
+  for (; head !== tail && to < room; head = (head + 1) >>> 0) {
     const at = (head & cqMask) * CQE_WORDS;
     const tag = cqes[at];
-    if (tag >= depth) {
-      slots.cancelling--;
-      release(slots, tag - depth, CANCELLING);
-      continue;
+    let result = cqes[at + 2];
+    let slot = tag;
+    // Plain requests, one entry each, are settled here without a call.
+    if (tag >= depth || kind[tag] !== KIND.PLAIN) {
+      result = takeEntry(slots, tag, result);
+      if (result === PENDING) continue;
+      slot = tag % depth;
+    } else {
+      // A read that was under way on a worker ends by a signal when it is cancelled.
+      if (result === -ERRNO.EINTR && (state[slot] & CANCELLING) !== 0) result = -ERRNO.ECANCELED;
+      release(slots, slot, MOVING);
     }
-    if (to === room) break;
-    const result = cqes[at + 2];
-    completions.user[to] = user[tag];
-    // A read that was under way on a worker ends by a signal when it is cancelled.
-    completions.result[to] = result === -ERRNO.EINTR && (state[tag] & CANCELLING) !== 0
-      ? -ERRNO.ECANCELED
-      : result;
-    completions.latencyNs[to++] = nowNs - submitNs[tag];
-    slots.reading--;
-    release(slots, tag, READING);
+    completions.user[to] = user[slot];
+    completions.result[to] = result;
+    completions.latencyNs[to++] = nowNs - submitNs[slot];
+    slots.moving--;
   }
   // After the last entry was read: the kernel may overwrite them from now on.
   Atomics.store(words, cqHeadAt, head);
@@ -217,8 +167,63 @@ export function reapEntries(slots: Slots, completions: IoCompletions, nowNs: num
   return to - first;
 }
 
+/** Moves all that the completion ring holds to the ready ring, which has room for all slots. */
+export function settleEntries(slots: Slots, nowNs: number, passing: IoCompletions): void {
+  for (;;) {
+    passing.count = 0;
+    if (reapEntries(slots, passing, nowNs) === 0) return;
+    for (let i = 0; i < passing.count; i++) {
+      pushReady(slots.ready, passing.user[i], passing.result[i], passing.latencyNs[i]);
+    }
+  }
+}
+
 /**
- * A slot is used again only when its cancellation has ended too, so that none hits a later read.
+ * Takes an entry that is not a plain one's: the request's result, or PENDING. Tags name the slot
+ * and, by the multiple of `depth` added, which of its entries ended.
+ */
+function takeEntry(slots: Slots, tag: number, result: number): number {
+  const { depth, kind, state } = slots;
+  const slot = tag % depth;
+  if (tag >= depth && tag < 2 * depth) {
+    slots.extra--;
+    release(slots, slot, CANCELLING);
+    return PENDING;
+  }
+  if (kind[slot] === KIND.DURABLE) return takeDurable(slots, slot, tag >= depth, result);
+  if (kind[slot] === KIND.DISCARD) {
+    release(slots, slot, MOVING);
+    return result < 0 ? result : slots.left[slot];
+  }
+  const ended = takeStage(slots, slot, result, (state[slot] & CANCELLING) !== 0);
+  if (ended === PENDING) return PENDING;
+  slots.staged--;
+  release(slots, slot, MOVING);
+  return ended;
+}
+
+/** Both entries of a durable write end, in an order that nothing promises. */
+function takeDurable(slots: Slots, slot: number, isSync: boolean, result: number): number {
+  const { state } = slots;
+  // The write's own result is what counts; a failed sync has the last word over a good one.
+  if (!isSync) slots.done[slot] = result;
+  else if (result < 0) slots.target[slot] = -result;
+  const own = isSync ? SYNCING : MOVING;
+  if ((state[slot] & (MOVING | SYNCING)) !== own) {
+    state[slot] &= ~own;
+    slots.extra--;
+    return PENDING;
+  }
+  release(slots, slot, own);
+  const moved = slots.done[slot];
+  if (moved < 0) return moved;
+  // A write that was cut short breaks the link: its sync never ran, and no byte is vouched for.
+  if (moved !== slots.left[slot]) return -ERRNO.EIO;
+  return slots.target[slot] === 0 ? moved : -slots.target[slot];
+}
+
+/**
+ * A slot is used again only when its cancellation has ended too, so that none hits a later request.
  */
 function release(slots: Slots, slot: number, bit: number): void {
   const left = slots.state[slot] & ~bit;
@@ -226,69 +231,35 @@ function release(slots: Slots, slot: number, bit: number): void {
   if (left === 0) slots.free[slots.freeCount++] = slot;
 }
 
-/** Pushes the cancellation of each read tagged `user` that has none yet. */
-export function cancelReads(slots: Slots, user: number): void {
+/** Pushes the cancellation of each request tagged `user` that has none yet. */
+export function cancelRequests(slots: Slots, user: number): void {
   for (let slot = 0; slot < slots.depth; slot++) {
-    if (slots.state[slot] === READING && slots.user[slot] === user) cancelSlot(slots, slot);
+    if (isCancellable(slots.state[slot]) && slots.user[slot] === user) cancelSlot(slots, slot);
   }
+}
+
+/** A second cancellation would need an entry of its own, and could hit the slot's next request. */
+function isCancellable(state: number): boolean {
+  return (state & MOVING) !== 0 && (state & CANCELLING) === 0;
 }
 
 function cancelSlot(slots: Slots, slot: number): void {
   slots.state[slot] |= CANCELLING;
-  slots.cancelling++;
+  slots.extra++;
   pushEntry(slots.ring, slots.depth + slot);
 }
 
 /**
- * Hands what was pushed to the kernel. What it has no memory for now stays, and goes with a later
- * call.
- */
-export function pushOut(ring: Ring): void {
-  // A kernel without SUBMIT_ALL stops behind an entry that it refuses: each turn takes one at
-  // least.
-  while (unsubmitted(ring) > 0) {
-    const result = enterRing(ring, 0);
-    if (result < 0 && !passes(result)) throw new DeviceError("Cannot submit to io_uring", -result);
-    if (result === -ERRNO.EAGAIN || result === -ERRNO.EBUSY) return;
-  }
-}
-
-/** True for errors of io_uring_enter(2) that the next call need not have. */
-function passes(result: number): boolean {
-  return result === -ERRNO.EINTR || result === -ERRNO.EAGAIN || result === -ERRNO.EBUSY;
-}
-
-/**
- * Lets completions appear that need a call to: entries left over, or task work that the kernel
- * deferred.
- */
-export function pump(slots: Slots): void {
-  const ring = slots.ring;
-  if (unsubmitted(ring) > 0) pushOut(ring);
-  else if (hasDeferred(ring) && readyEntries(ring) === 0) enterRing(ring, 0);
-}
-
-/**
- * Blocks until the completion ring holds `wanted` entries. They must be in flight: the kernel does
- * not wait when it could not take all that was pushed, but else it does for ever.
- */
-export function waitEntries(slots: Slots, wanted: number): void {
-  while (readyEntries(slots.ring) < wanted) {
-    const result = enterRing(slots.ring, wanted);
-    if (result < 0 && !passes(result)) throw new DeviceError("Cannot wait for io_uring", -result);
-  }
-}
-
-/**
- * Cancels all reads and takes all completions: afterwards the kernel writes to the memory no more.
+ * Cancels all requests and takes all completions: afterwards the kernel writes to the memory no
+ * more.
  */
 export function drain(slots: Slots): void {
   for (let slot = 0; slot < slots.depth; slot++) {
-    if (slots.state[slot] === READING) cancelSlot(slots, slot);
+    if (isCancellable(slots.state[slot])) cancelSlot(slots, slot);
   }
   const discarded = createCompletions(slots.depth);
-  while (slots.reading + slots.cancelling > 0) {
-    waitEntries(slots, slots.reading + slots.cancelling);
+  while (slots.moving + slots.extra > 0) {
+    waitEntries(slots, 1);
     discarded.count = 0;
     reapEntries(slots, discarded, 0);
   }

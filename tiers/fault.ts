@@ -1,5 +1,5 @@
 /**
- * The rules of the fault device: what can go wrong, and with which read.
+ * The rules of the fault device: what can go wrong, and with which request.
  *
  * @module
  */
@@ -7,22 +7,24 @@
 import { checkInteger } from "../base/checks.ts";
 import { createRandom } from "../base/random.ts";
 import type { Random } from "../base/random.ts";
-import { IO_OP } from "./io.ts";
 import { MAX_FAULTS } from "./limits.ts";
 
 /**
- * Which reads a rule meets: one by its number, or a share of all by chance. Exactly one of the two
- * is given.
+ * Which requests a rule meets: one by its number, or a share of all by chance. Exactly one of the
+ * two is given.
  */
 export interface FaultChoice {
-  /** The number of the read, from 0 on, in the order of submission. */
+  /** What it meets; "read" when left out. */
+  readonly op?: "read" | "write" | "flush";
+  /** The number of the request among those of its `op`, from 0 on, in the order of submission. */
   readonly at?: number;
-  /** The share of reads, from 0 to 1. */
+  /** The share of them, from 0 to 1. */
   readonly share?: number;
 }
 
 /**
- * The read completes with `-errno` and the device never sees it: EIO, or EAGAIN for a full device.
+ * The request completes with `-errno` and the device never sees it: EIO, or EAGAIN for a full
+ * device.
  */
 export interface ErrorFault extends FaultChoice {
   /** Which fault. */
@@ -32,21 +34,22 @@ export interface ErrorFault extends FaultChoice {
 }
 
 /**
- * Half of the bytes are read and the result says so; or one byte is flipped and the result does not
- * say so.
+ * `short`: half of the bytes are moved and the result says so; of a write, half rounded down to
+ * whole blocks. `corrupt`: one byte of a read is flipped and the result does not say so.
+ * `misplaced`: a read brings other blocks of the device, and the result does not say so.
  */
 export interface ContentFault extends FaultChoice {
   /** Which fault. */
-  readonly kind: "short" | "corrupt";
+  readonly kind: "short" | "corrupt" | "misplaced";
 }
 
-/** The read never completes, until it is cancelled: then with -ECANCELED. */
+/** The request never completes, until it is cancelled: then with -ECANCELED. */
 export interface LostFault extends FaultChoice {
   /** Which fault. */
   readonly kind: "lost";
 }
 
-/** The read is done by the device and completes later than that. */
+/** The request is done by the device and completes later than that. */
 export interface LateFault extends FaultChoice {
   /** Which fault. */
   readonly kind: "late";
@@ -57,7 +60,13 @@ export interface LateFault extends FaultChoice {
 /** One rule. */
 export type Fault = ErrorFault | ContentFault | LostFault | LateFault;
 
-const KINDS: readonly string[] = ["error", "short", "corrupt", "lost", "late"];
+const KINDS: readonly string[] = ["error", "short", "corrupt", "misplaced", "lost", "late"];
+
+/** By the number of their operation. */
+const OPS: readonly string[] = ["read", "write", "flush"];
+
+/** Kinds that change what is read: a write's bytes are the caller's, a flush has none. */
+const READ_KINDS: readonly string[] = ["corrupt", "misplaced"];
 
 /** Throws for the first rule that is none. */
 export function checkFaults(what: string, faults: readonly Fault[]): void {
@@ -66,10 +75,16 @@ export function checkFaults(what: string, faults: readonly Fault[]): void {
 }
 
 function checkFault(what: string, name: string, fault: Fault): void {
-  const { kind, at, share } = fault;
+  const { kind, op = "read", at, share } = fault;
   if (!KINDS.includes(kind)) {
     throw new TypeError(
       `${what}: ${name}.kind must be one of ${KINDS.join(", ")}: received ${kind}`,
+    );
+  }
+  const ops = READ_KINDS.includes(kind) ? ["read"] : OPS.slice(0, kind === "short" ? 2 : 3);
+  if (!ops.includes(op)) {
+    throw new TypeError(
+      `${what}: ${name}.op must be one of ${ops.join(", ")} for ${kind}: received ${op}`,
     );
   }
   if ((at === undefined) === (share === undefined)) {
@@ -84,29 +99,32 @@ function checkFault(what: string, name: string, fault: Fault): void {
   if (fault.kind === "late") checkInteger(what, `${name}.delayNs`, fault.delayNs, 0, 2 ** 52);
 }
 
-/** Decides, read by read. */
+/** Decides, request by request. */
 export class FaultRules {
-  /** Also says which byte is corrupted. */
+  /** Also says which byte is corrupted, and what is read instead. */
   readonly random: Random;
-  readonly #faults: readonly Fault[];
-  #reads = 0;
+  /** The rules by operation. */
+  readonly #faults: readonly (readonly Fault[])[];
+  /** Requests seen by operation. */
+  readonly #seen: Float64Array;
 
   constructor(faults: readonly Fault[], seed: number) {
-    this.#faults = [...faults];
+    this.#faults = OPS.map((name) => faults.filter(({ op = "read" }) => op === name));
+    this.#seen = new Float64Array(OPS.length);
     this.random = createRandom(seed);
   }
 
   /** What is to happen to the next request: the first rule that meets it, or null. */
   next(op: number): Fault | null {
-    if (op !== IO_OP.READ) return null;
-    const read = this.#reads++;
+    if (op >= OPS.length) return null;
+    const faults = this.#faults[op];
+    const number = this.#seen[op]++;
     let met: Fault | null = null;
-    for (const fault of this.#faults) {
-      // Each share draws for each read, so that one rule's luck does not hang on another's.
-      const meets = fault.share === undefined
-        ? fault.at === read
-        : this.random.unit() < fault.share;
-      if (meets && met === null) met = fault;
+    for (let i = 0; i < faults.length; i++) {
+      const { at, share } = faults[i];
+      // Each share draws for each request, so that one rule's luck does not hang on another's.
+      const meets = share === undefined ? at === number : this.random.unit() < share;
+      if (meets && met === null) met = faults[i];
     }
     return met;
   }

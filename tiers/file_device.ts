@@ -5,7 +5,7 @@
  * @module
  */
 
-import { readSync } from "node:fs";
+import { fdatasyncSync, readSync, writeSync } from "node:fs";
 import { ERRNO, errnoOf } from "../base/errors.ts";
 import type { Clock } from "./clock.ts";
 import { RealClock } from "./clock.ts";
@@ -16,12 +16,15 @@ import {
   checkFileOptions,
   closeFiles,
   createFileSpace,
+  DO_IT,
   fileAt,
   openFiles,
-  READ_IT,
   trialGranule,
+  WIDENS,
+  WRITES,
 } from "./_file_space.ts";
 import type { FileSpace, OpenFiles } from "./_file_space.ts";
+import { IO_OP } from "./io.ts";
 import type { IoCompletions, IoRequests } from "./io.ts";
 import { DEFAULT_DEPTH, SECTOR_BYTES } from "./limits.ts";
 import { createReadyRing, drainReady, pushReady } from "./_ready_ring.ts";
@@ -36,6 +39,13 @@ export interface FileDeviceOptions {
   readonly depth?: number;
   /** What latencies are measured with; the machine's monotonic clock when left out. */
   readonly clock?: Clock;
+  /** True to write and flush as well; needs --allow-write. */
+  readonly writable?: boolean;
+  /**
+   * True to take reads of any offset and length; those that do not lie on blocks are widened to
+   * whole blocks and trimmed.
+   */
+  readonly widen?: boolean;
 }
 
 /** A device over one or several files. */
@@ -49,9 +59,11 @@ export interface FilesDevice extends BlockDevice {
 }
 
 /**
- * Opens `files` as one read-only device. `submit` makes the reads, one system call each, and
- * blocks; `poll` hands out what they gave. A read that passes the end of a file is short; writes
- * complete with -EBADF.
+ * Opens `files` as one device. `submit` does what is asked, one system call each, and blocks;
+ * `poll` hands out what that gave. A read that passes the end of a file is short. Unless
+ * `writable`, writes and discards complete with -EBADF; where it is, a discard completes with
+ * -EOPNOTSUPP (95), as `node:fs` has no call for it, and a write to the last block lengthens a file
+ * to whole blocks.
  *
  * Costs per read, measured on a virtual disk: 100 us and more with O_DIRECT, 4 us from the page
  * cache.
@@ -59,8 +71,8 @@ export interface FilesDevice extends BlockDevice {
  * @throws {RangeError} for wrong `files` or `depth`.
  * @throws {TypeError} for a path that is empty or holds a NUL.
  * @throws {UnsupportedTargetError} when `direct` is not to be had here; the message is the reason.
- * @throws {DeviceError} for a file that is missing, not regular, or that --allow-read does not
- *   cover.
+ * @throws {DeviceError} for a file that is missing, not regular, or that --allow-read (and
+ *   --allow-write, where `writable`) does not cover.
  *
  * @example
  * ```ts
@@ -88,10 +100,11 @@ export function createFileDevice(options: FileDeviceOptions): FilesDevice {
   const what = "Cannot create file device";
   const depth = options.depth ?? DEFAULT_DEPTH;
   checkFileOptions(what, options.files, depth);
-  const opened = openFiles(what, options.files, options.direct);
+  const { direct, writable = false } = options;
+  const opened = openFiles(what, options.files, direct, writable);
   try {
     let blockBytes = SECTOR_BYTES;
-    if (options.direct) {
+    if (direct) {
       options.files.forEach((path, i) => {
         blockBytes = Math.max(blockBytes, trialGranule(path, opened.fds[i]));
       });
@@ -116,6 +129,9 @@ class FileDevice implements FilesDevice {
   readonly #space: FileSpace;
   readonly #clock: Clock;
   readonly #direct: boolean;
+  readonly #allowed: number;
+  /** By file: 1 once a write went to it, so that a flush has it to sync. */
+  readonly #written: Uint8Array;
   readonly #ready;
   #memory: Uint8Array | null = null;
   #bounced = false;
@@ -137,6 +153,8 @@ class FileDevice implements FilesDevice {
     this.#space = space;
     this.#clock = options.clock ?? new RealClock();
     this.#direct = options.direct;
+    this.#allowed = (options.writable ? WRITES : 0) | (options.widen ? WIDENS : 0);
+    this.#written = new Uint8Array(opened.fds.length);
     this.#ready = createReadyRing(depth);
   }
 
@@ -162,7 +180,7 @@ class FileDevice implements FilesDevice {
     const end = Math.min(requests.count, from + room);
     for (let i = from; i < end; i++) {
       const startNs = this.#clock.now();
-      const result = this.#read(
+      const result = this.#perform(
         requests.op[i],
         requests.offsetBytes[i],
         requests.bytes[i],
@@ -198,25 +216,55 @@ class FileDevice implements FilesDevice {
     if (this.#disposed) throw new TypeError(`Cannot ${verb} file device: it has been disposed`);
   }
 
-  #read(op: number, offsetBytes: number, bytes: number, buffer: number): number {
+  #perform(op: number, offsetBytes: number, bytes: number, buffer: number): number {
+    const { blockBytes } = this;
     const memoryBytes = this.#memory?.byteLength ?? 0;
-    const early = answerEarly(op, offsetBytes, bytes, buffer, this.blockBytes, memoryBytes);
-    if (early !== READ_IT) return early;
+    const allowed = this.#allowed;
+    const early = answerEarly(allowed, op, offsetBytes, bytes, buffer, blockBytes, memoryBytes);
+    if (early !== DO_IT) return early;
+    if (op === IO_OP.FLUSH) return this.#flush();
     const file = fileAt(this.#space, offsetBytes, bytes);
     if (file < 0) return -ERRNO.EINVAL;
+    if (op === IO_OP.DISCARD) return -EOPNOTSUPP;
+    const writes = op === IO_OP.WRITE;
+    if (writes) this.#written[file] = 1;
     const fd = this.#opened.fds[file];
-    const position = offsetBytes - this.#space.starts[file];
+    return this.#move(writes, fd, offsetBytes - this.#space.starts[file], bytes, buffer);
+  }
+
+  #move(writes: boolean, fd: number, position: number, bytes: number, buffer: number): number {
+    const { blockBytes } = this;
     const memory = this.#memory!;
-    if (!this.#bounced) {
-      const result = readOnce(fd, memory, buffer, bytes, position);
-      // Offset and size are multiples of the granule, so what a direct read refuses is the address.
-      // Where `buffer` is aligned, the memory itself is not, and all its reads would be refused.
+    const onBlocks = position % blockBytes === 0 && bytes % blockBytes === 0;
+    if (!this.#bounced && (onBlocks || !this.#direct)) {
+      const once = writes ? writeOnce : readOnce;
+      const result = once(fd, memory, buffer, bytes, position);
+      // Offset and size are multiples of the granule, so what a direct call refuses is the address.
+      // Where `buffer` is aligned, the memory itself is not, and all its calls would be refused.
       if (result !== -ERRNO.EINVAL || !this.#direct) return result;
-      this.#bounced = buffer % this.blockBytes === 0;
+      this.#bounced = buffer % blockBytes === 0;
     }
-    return readBounced(fd, memory, buffer, bytes, position);
+    return writes
+      ? writeBounced(fd, memory, buffer, bytes, position)
+      : readBounced(fd, memory, buffer, bytes, position, blockBytes);
+  }
+
+  #flush(): number {
+    let result = 0;
+    for (let file = 0; file < this.#written.length; file++) {
+      if (this.#written[file] === 0) continue;
+      try {
+        fdatasyncSync(this.#opened.fds[file]);
+      } catch (error) {
+        result = -errnoOf(error);
+      }
+    }
+    return result;
   }
 }
+
+/** Operation not supported, as a file system answers that cannot punch holes. */
+const EOPNOTSUPP = 95;
 
 function readOnce(
   fd: number,
@@ -232,8 +280,49 @@ function readOnce(
   }
 }
 
-/** Reads by way of aligned memory, a piece at a time; stops at the end of the file. */
+function writeOnce(
+  fd: number,
+  memory: Uint8Array,
+  buffer: number,
+  bytes: number,
+  position: number,
+): number {
+  try {
+    return writeSync(fd, memory, buffer, bytes, position);
+  } catch (error) {
+    return -errnoOf(error);
+  }
+}
+
+/**
+ * Reads by way of aligned memory, whole blocks and a piece at a time; stops at the end of the file.
+ */
 function readBounced(
+  fd: number,
+  memory: Uint8Array,
+  buffer: number,
+  bytes: number,
+  position: number,
+  blockBytes: number,
+): number {
+  const scratch = alignedScratch();
+  let done = 0;
+  while (done < bytes) {
+    const skipped = (position + done) % blockBytes;
+    const wanted = Math.ceil((skipped + bytes - done) / blockBytes) * blockBytes;
+    const piece = Math.min(wanted, scratch.length);
+    const got = readOnce(fd, scratch, 0, piece, position + done - skipped);
+    if (got < 0) return done > 0 ? done : got;
+    const useful = Math.min(Math.max(0, got - skipped), bytes - done);
+    memory.set(scratch.subarray(skipped, skipped + useful), buffer + done);
+    done += useful;
+    if (got < piece) break;
+  }
+  return done;
+}
+
+/** Writes whole blocks by way of aligned memory, a piece at a time; stops where the system does. */
+function writeBounced(
   fd: number,
   memory: Uint8Array,
   buffer: number,
@@ -244,9 +333,9 @@ function readBounced(
   let done = 0;
   while (done < bytes) {
     const piece = Math.min(bytes - done, scratch.length);
-    const got = readOnce(fd, scratch, 0, piece, position + done);
+    scratch.set(memory.subarray(buffer + done, buffer + done + piece));
+    const got = writeOnce(fd, scratch, 0, piece, position + done);
     if (got < 0) return done > 0 ? done : got;
-    memory.set(scratch.subarray(0, got), buffer + done);
     done += got;
     if (got < piece) break;
   }

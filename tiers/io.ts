@@ -15,7 +15,12 @@ export const IO_OP: {
   readonly WRITE: 1;
   /** Makes all completed writes durable; `bytes` and `buffer` are ignored. */
   readonly FLUSH: 2;
-} = { READ: 0, WRITE: 1, FLUSH: 2 };
+  /**
+   * Says that `bytes` of the device hold nothing of worth any more (TRIM; a hole in a file, which
+   * reads as zeros); `buffer` is ignored. Completes with `bytes`.
+   */
+  readonly DISCARD: 3;
+} = { READ: 0, WRITE: 1, FLUSH: 2, DISCARD: 3 };
 
 /** A batch of requests, column by column; entries from `count` on are unused. */
 export interface IoRequests {

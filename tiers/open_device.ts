@@ -6,11 +6,8 @@
  */
 
 import type { Clock } from "./clock.ts";
-import { createFileDevice } from "./file_device.ts";
 import type { FilesDevice } from "./file_device.ts";
-import { createUringDevice } from "./uring_device.ts";
-import { descend } from "./_ladder.ts";
-import type { Rung } from "./_ladder.ts";
+import { openOn, thisPlatform } from "./_open_on.ts";
 
 /** The steps of the ladder, best first. */
 export type DeviceRung = "io_uring" | "direct" | "buffered";
@@ -25,6 +22,10 @@ export interface OpenDeviceOptions {
   readonly depth?: number;
   /** What latencies are measured with; the machine's monotonic clock when left out. */
   readonly clock?: Clock;
+  /** True to write and flush as well; needs --allow-write. Discards only io_uring does. */
+  readonly writable?: boolean;
+  /** True to take reads of any offset and length: the device widens and trims them. */
+  readonly widen?: boolean;
 }
 
 /** What {@linkcode openDevice} gives. Disposing of the device closes all. */
@@ -41,19 +42,18 @@ export interface OpenedDevice {
   readonly why: string;
 }
 
-const RUNGS: readonly DeviceRung[] = ["io_uring", "direct", "buffered"];
-
 /**
- * Opens `files` as one read-only device by the best way there is: io_uring with O_DIRECT, then
- * synchronous O_DIRECT reads, then buffered ones. It never prompts for a permission: what is not
- * granted is a step down (FFI), or an error that names the flag (reading).
+ * Opens `files` as one device by the best way there is: io_uring with O_DIRECT (Linux with FFI
+ * granted), then synchronous O_DIRECT reads (Linux), then buffered ones (everywhere). It never
+ * prompts for a permission: what is not granted is a step down (FFI), or an error that names the
+ * flag (reading, writing).
  *
  * @throws {RangeError} for wrong `files`, `depth` or `mode`.
  * @throws {TypeError} for a path that is empty or holds a NUL.
  * @throws {UnsupportedTargetError} when the rung that `mode` names is not to be had; the message
  *   says why.
- * @throws {DeviceError} for a file that is missing, not regular, or that --allow-read does not
- *   cover.
+ * @throws {DeviceError} for a file that is missing, not regular, or that --allow-read (and
+ *   --allow-write, where `writable`) does not cover.
  *
  * @example
  * ```ts
@@ -68,21 +68,5 @@ const RUNGS: readonly DeviceRung[] = ["io_uring", "direct", "buffered"];
  * ```
  */
 export function openDevice(options: OpenDeviceOptions): OpenedDevice {
-  const what = "Cannot open device";
-  const mode = options.mode ?? "auto";
-  if (mode !== "auto" && !RUNGS.includes(mode)) {
-    throw new RangeError(
-      `${what}: mode must be one of auto, ${RUNGS.join(", ")}: received ${mode}`,
-    );
-  }
-  const names = mode === "auto" ? RUNGS : [mode];
-  const { value, position, why } = descend(what, names.map((name) => rungOf(name, options)));
-  return { device: value, fileOffsets: value.fileOffsets, rung: names[position], why };
-}
-
-function rungOf(name: DeviceRung, options: OpenDeviceOptions): Rung<FilesDevice> {
-  const open = name === "io_uring"
-    ? () => createUringDevice(options)
-    : () => createFileDevice({ ...options, direct: name === "direct" });
-  return { name, open };
+  return openOn(thisPlatform(), options);
 }

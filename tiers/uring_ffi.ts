@@ -1,95 +1,76 @@
 /**
- * An io_uring in TypeScript: the three system calls and typed arrays over the rings the kernel
- * shares (io_uring(7), io_uring_setup(2), linux/io_uring.h). It knows entries and counters, nothing
- * of files' spaces.
- *
- * Memory order: the kernel reads entries after it sees the tail, so the tail is stored last and by
- * `Atomics`; we read completions after the tail, and give them back by storing the head, both by
- * `Atomics`.
+ * An io_uring in TypeScript: setting it up, typed arrays over the rings that the kernel shares, and
+ * what is registered with it (io_uring(7), io_uring_setup(2), io_uring_register(2)).
  *
  * @module
  */
 
+import { constants } from "node:fs";
 import { DeviceError, ERRNO, errnoName, UnsupportedTargetError } from "../base/errors.ts";
 import { addressOf, mapBytes, openLibc, unmapBytes } from "../base/libc_ffi.ts";
 import type { Libc, Mapping } from "../base/libc_ffi.ts";
+import { ringCalls } from "./_uring_calls_ffi.ts";
+import { CQE_WORDS, FIXED_BUFFER_BYTES, SQE_WORDS } from "./_uring_layout.ts";
+import type { Ring } from "./_uring_layout.ts";
 
 const SETUP_CALL = 425;
-const ENTER_CALL = 426;
 const REGISTER_CALL = 427;
 
+const SETUP_IOPOLL = 1 << 0;
+const SETUP_SQPOLL = 1 << 1;
+const SETUP_CQSIZE = 1 << 3;
 const SETUP_SUBMIT_ALL = 1 << 7;
+const SETUP_COOP_TASKRUN = 1 << 8;
 const SETUP_TASKRUN_FLAG = 1 << 9;
 const SETUP_SINGLE_ISSUER = 1 << 12;
 const SETUP_DEFER_TASKRUN = 1 << 13;
-const SETUP_CQSIZE = 1 << 3;
-const FEAT_SINGLE_MMAP = 1;
-const SQ_TASKRUN = 1 << 2;
-const ENTER_GETEVENTS = 1;
+const FEAT_SINGLE_MMAP = 1 << 0;
+const FEAT_EXT_ARG = 1 << 8;
 const REGISTER_BUFFERS = 0;
+const UNREGISTER_BUFFERS = 1;
 const REGISTER_FILES = 2;
+const UNREGISTER_FILES = 3;
+const REGISTER_EVENTFD = 4;
 
+const O_CLOEXEC = 0o2000000;
 const MMAP_SQES = 0x10000000;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED_POPULATE = 0x8001;
 
-/** One registered buffer holds at most this; longer memory takes several (io_uring_register(2)). */
-export const FIXED_BUFFER_BYTES: number = 2 ** 30;
+/**
+ * How long the kernel's submitting thread looks for entries before it sleeps and has to be woken.
+ */
+const THREAD_IDLE_MS = 50;
 
-/** 32-bit words of a submission entry. */
-export const SQE_WORDS = 16;
-
-/** 32-bit words of a completion entry: tag low, tag high, result, flags. */
-export const CQE_WORDS = 4;
+/** What a ring is set up as. */
+export interface RingOptions {
+  /** A thread of the kernel takes entries (SQPOLL): submitting is no system call. */
+  readonly threaded?: boolean;
+  /** Completions are polled from the disk, without interrupts (IOPOLL). */
+  readonly polled?: boolean;
+}
 
 /**
- * Flags to set a ring up with, best first. Completions that wait for our own `enter` (Linux 6.1)
- * cost no interrupt of the running code: in batches of 32 a no-op took 150 ns so, and 735 ns one at
- * a time.
+ * Flags to set a ring up with, best first; a kernel answers -EINVAL for one that it does not know.
+ * Completions that wait for our own `enter` (Linux 6.1) cost no interrupt of the running code: in
+ * batches of 32 a no-op took 150 ns so, and 735 ns one at a time. Linux 5.19 only spares the
+ * interrupt.
+ *
+ * NO_SQARRAY (6.6) is left out: slots own their entries, so that they are submitted in any order.
  */
 const FLAG_STEPS: readonly number[] = [
   SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN | SETUP_TASKRUN_FLAG | SETUP_SUBMIT_ALL,
+  SETUP_COOP_TASKRUN | SETUP_TASKRUN_FLAG | SETUP_SUBMIT_ALL,
+  SETUP_SUBMIT_ALL,
   0,
 ];
 
-/**
- * The rings of one io_uring: columns in memory that the kernel shares, and where its counters stand
- * in them.
- */
-export interface Ring {
-  /** The C library it is driven through. */
-  readonly libc: Libc;
-  /** Its descriptor. */
-  readonly fd: number;
-  /** True when completions appear only inside `enter`. */
-  readonly deferred: boolean;
-  /** Submission entries, {@linkcode SQE_WORDS} words each; ours until published. */
-  readonly sqes: Uint32Array;
-  /** Positions of entries in submission order, indexed by tail & mask. */
-  readonly sqArray: Uint32Array;
-  /** Submission entries less one. */
-  readonly sqMask: number;
-  /** Completion entries, {@linkcode CQE_WORDS} words each. */
-  readonly cqes: Int32Array;
-  /** Completion entries less one. */
-  readonly cqMask: number;
-  /** All counters of the rings; the positions of each follow. */
-  readonly words: Uint32Array;
-  /** Entries the kernel has taken; it writes. */
-  readonly sqHeadAt: number;
-  /** Entries published; we write. */
-  readonly sqTailAt: number;
-  /** Flags; the kernel writes. */
-  readonly sqFlagsAt: number;
-  /** Completions taken; we write. */
-  readonly cqHeadAt: number;
-  /** Completions made; the kernel writes. */
-  readonly cqTailAt: number;
-  /** Entries written, published or not yet; equal to the published tail outside of a submit. */
-  sqTail: number;
-  /** What to unmap; empty once it has been. */
-  readonly mappings: Mapping[];
-}
+/** With a submitting thread there is no task of ours to run completions in. */
+const THREADED_STEPS: readonly number[] = [
+  SETUP_SINGLE_ISSUER | SETUP_SUBMIT_ALL,
+  SETUP_SUBMIT_ALL,
+  0,
+];
 
 /** Why a ring cannot be set up, by the error of io_uring_setup(2); "" for one that may pass. */
 export function setupRefusal(errno: number): string {
@@ -101,20 +82,27 @@ export function setupRefusal(errno: number): string {
 }
 
 /**
- * Sets a ring up with room for `entries` submissions and twice as many completions.
+ * Sets a ring up with room for `entries` submissions and twice as many completions, by the first
+ * flags that the kernel takes.
  *
  * @throws {UnsupportedTargetError} where none is to be had; the message is the reason alone.
  * @throws {DeviceError} for a want of descriptors.
  */
-export function openRing(entries: number): Ring {
-  const libc = openLibc();
+export function openRing(
+  entries: number,
+  options: RingOptions = {},
+  libc: Libc = openLibc(),
+): Ring {
+  const { threaded = false, polled = false } = options;
+  const base = SETUP_CQSIZE | (threaded ? SETUP_SQPOLL : 0) | (polled ? SETUP_IOPOLL : 0);
   const params = new Uint8Array(120);
   const words = new Uint32Array(params.buffer);
   let errno = 0;
-  for (const flags of FLAG_STEPS) {
+  for (const flags of threaded ? THREADED_STEPS : FLAG_STEPS) {
     words.fill(0);
     words[1] = 2 * entries;
-    words[2] = flags | SETUP_CQSIZE;
+    words[2] = flags | base;
+    words[4] = threaded ? THREAD_IDLE_MS : 0;
     const fd = libc.symbols.ringSetup(SETUP_CALL, entries, params);
     if (fd >= 0) return mapRing(libc, fd, words);
     errno = libc.errno();
@@ -152,7 +140,11 @@ function mapRing(libc: Libc, fd: number, params: Uint32Array): Ring {
   return {
     libc,
     fd,
+    flagged: (params[2] & SETUP_TASKRUN_FLAG) !== 0,
     deferred: (params[2] & SETUP_DEFER_TASKRUN) !== 0,
+    threaded: (params[2] & SETUP_SQPOLL) !== 0,
+    polled: (params[2] & SETUP_IOPOLL) !== 0,
+    timed: (params[5] & FEAT_EXT_ARG) !== 0,
     sqes: new Uint32Array(sqes.buffer),
     sqArray: new Uint32Array(rings.buffer, params[16], sqEntries),
     sqMask: sqEntries - 1,
@@ -164,6 +156,7 @@ function mapRing(libc: Libc, fd: number, params: Uint32Array): Ring {
     sqFlagsAt: params[14] >>> 2,
     cqHeadAt: params[20] >>> 2,
     cqTailAt: params[21] >>> 2,
+    cqOverflowAt: params[24] >>> 2,
     sqTail: words[params[11] >>> 2],
     mappings,
   };
@@ -191,6 +184,14 @@ export function registerMemory(ring: Ring, memory: Uint8Array): number {
   return register(ring, REGISTER_BUFFERS, new Uint8Array(vectors.buffer), count);
 }
 
+/**
+ * Lets the kernel count completions up on the eventfd(2) `fd`, those it holds back for an `enter`
+ * too; 0, or a negative errno.
+ */
+export function registerEvent(ring: Ring, fd: number): number {
+  return register(ring, REGISTER_EVENTFD, new Uint8Array(Int32Array.of(fd).buffer), 1);
+}
+
 function register(
   ring: Ring,
   opcode: number,
@@ -201,44 +202,22 @@ function register(
   return result < 0 ? -ring.libc.errno() : 0;
 }
 
-/** Appends the entry at position `index` to what the next {@linkcode enterRing} publishes. */
-export function pushEntry(ring: Ring, index: number): void {
-  ring.sqArray[ring.sqTail & ring.sqMask] = index;
-  ring.sqTail = (ring.sqTail + 1) >>> 0;
-}
-
-/** Entries pushed that the kernel has not taken. */
-export function unsubmitted(ring: Ring): number {
-  return (ring.sqTail - Atomics.load(ring.words, ring.sqHeadAt)) >>> 0;
-}
-
-/** Completions that can be read now. */
-export function readyEntries(ring: Ring): number {
-  return (Atomics.load(ring.words, ring.cqTailAt) - ring.words[ring.cqHeadAt]) >>> 0;
-}
-
-/** True when the kernel holds completions back until the next {@linkcode enterRing}. */
-export function hasDeferred(ring: Ring): boolean {
-  return ring.deferred && (Atomics.load(ring.words, ring.sqFlagsAt) & SQ_TASKRUN) !== 0;
+/** open(2) for reading and writing by O_DIRECT; a descriptor, or a negative errno. */
+export function openWritable(libc: Libc, path: string): number {
+  const flags = constants.O_RDWR | constants.O_DIRECT | O_CLOEXEC;
+  const fd = libc.symbols.open(new TextEncoder().encode(path + "\0"), flags, 0);
+  return fd < 0 ? -libc.errno() : fd;
 }
 
 /**
- * One io_uring_enter(2): publishes and submits what was pushed, and waits until `minComplete`
- * completions are ready; the caller must have that many in flight, or it never returns. 0, or the
- * negative errno.
- *
- * -EINTR, -EAGAIN and -EBUSY leave entries in the ring: they go with the next call.
+ * Gives the rings back to the system. Nothing may be in flight. The kernel lets go of a closed ring
+ * some time later: taken back before, files and memory are free at once, and so is the room of a
+ * file that was removed meanwhile.
  */
-export function enterRing(ring: Ring, minComplete: number): number {
-  Atomics.store(ring.words, ring.sqTailAt, ring.sqTail);
-  const flags = minComplete > 0 || ring.deferred ? ENTER_GETEVENTS : 0;
-  const { ringEnter } = ring.libc.symbols;
-  const result = ringEnter(ENTER_CALL, ring.fd, unsubmitted(ring), minComplete, flags, null, 0);
-  return result < 0 ? -ring.libc.errno() : 0;
-}
-
-/** Gives the rings back to the system. Nothing may be in flight. */
 export function closeRing(ring: Ring): void {
+  const { unregister } = ringCalls();
+  unregister(REGISTER_CALL, ring.fd, UNREGISTER_BUFFERS, null, 0);
+  unregister(REGISTER_CALL, ring.fd, UNREGISTER_FILES, null, 0);
   for (const mapping of ring.mappings.splice(0)) unmapBytes(ring.libc, mapping);
   ring.libc.symbols.close(ring.fd);
 }

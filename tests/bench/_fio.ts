@@ -44,8 +44,9 @@ async function succeeds(command: string, args: string[]): Promise<boolean> {
 /**
  * One run of fio's random O_DIRECT reads through its io_uring engine, with its defaults but for
  * `more`. Without `--randrepeat=0` it would repeat its offsets from run to run, on blocks that the
- * host then has at hand. Processor time is taken from a window in the middle, so that fio's start
- * and end do not count.
+ * host then has at hand. Latencies are fio's "lat", from before a read is submitted to its end, as
+ * ours are; its "clat" leaves out the system call that submits, some 6 us here. Processor time is
+ * taken from a window in the middle, so that fio's start and end do not count.
  */
 export async function measureFio(
   path: string,
@@ -67,6 +68,8 @@ export async function measureFio(
     "--time_based",
     `--ramp_time=${RAMP_SECONDS}`,
     `--runtime=${seconds}`,
+    "--lat_percentiles=1",
+    "--clat_percentiles=0",
     "--output-format=json",
     ...more,
   ];
@@ -79,8 +82,10 @@ export async function measureFio(
   const busy = busySeconds() - before;
   const { success, stdout } = await output;
   if (!success) throw new Error("fio failed");
-  const iops: number = JSON.parse(new TextDecoder().decode(stdout)).jobs[0].read.iops;
-  return { iops, processorUs: busy / (iops * window) * 1e6 };
+  const { read } = JSON.parse(new TextDecoder().decode(stdout)).jobs[0];
+  const iops: number = read.iops;
+  const p99Us = read.lat_ns.percentile["99.000000"] / 1000;
+  return { iops, processorUs: busy / (iops * window) * 1e6, p99Us };
 }
 
 function sleep(ms: number): Promise<void> {

@@ -10,6 +10,7 @@ import {
   createCompletions,
   createIoQueue,
   createRequests,
+  createUringDevice,
   openDevice,
   RealClock,
 } from "../../tiers/mod.ts";
@@ -24,6 +25,8 @@ export interface ReadRound {
   readonly iops: number;
   /** Processor time of the whole machine, a read, in us. */
   readonly processorUs: number;
+  /** The latency, from submission to completion, that 99 in 100 reads do not pass, in us. */
+  readonly p99Us: number;
 }
 
 /** What {@linkcode measureReads} takes. */
@@ -42,6 +45,8 @@ export interface ReadOptions {
   readonly seconds: number;
   /** Of the offsets. */
   readonly seed: number;
+  /** How the device waits; "block" when left out. */
+  readonly waiting?: "block" | "poll";
 }
 
 /** The loop's columns; buffer `i` belongs to tag `i`. */
@@ -57,15 +62,23 @@ interface Loop {
   readonly bytes: number;
   readonly blocks: number;
   readonly batch: number;
+  /** Reads by latency, {@linkcode BUCKET_NS} a bucket; the last one holds all that is beyond. */
+  readonly buckets: Uint32Array;
 }
+
+/** Half a microsecond is 1 % of what these disks take at their best. */
+const BUCKET_NS = 500;
+
+/** Up to 65 ms. */
+const BUCKETS = 2 ** 17;
 
 /**
  * Reads at random for `seconds` by io_uring; throws where that is not to be had or an answer is
  * wrong.
  */
 export function measureReads(options: ReadOptions): ReadRound {
-  const { path, bytes, depth } = options;
-  const { device } = openDevice({ files: [path], mode: "io_uring", depth });
+  const { path, bytes, depth, waiting = "block" } = options;
+  const device = createUringDevice({ files: [path], depth, waiting });
   const clock = new RealClock();
   using queue = createIoQueue({ devices: [device], depth, clock });
   const pages = Math.ceil(depth * bytes / 65536);
@@ -84,17 +97,29 @@ export function measureReads(options: ReadOptions): ReadRound {
     bytes,
     blocks: Math.floor(Deno.statSync(path).size / bytes),
     batch: options.batch,
+    buckets: new Uint32Array(BUCKETS),
   };
   for (let tag = 0; tag < depth; tag++) nextRead(loop, tag, tag);
   requests.count = depth;
   queue.enqueue(requests, 0);
   if (options.warmSeconds > 0) readFor(loop, options.warmSeconds, true);
+  loop.buckets.fill(0);
   const before = busySeconds();
   const startNs = clock.now();
   const reads = readFor(loop, options.seconds, false);
   const seconds = (clock.now() - startNs) / 1e9;
   const busy = busySeconds() - before;
-  return { iops: reads / seconds, processorUs: busy / reads * 1e6 };
+  const p99Us = percentileNs(loop.buckets, 0.99) / 1000;
+  return { iops: reads / seconds, processorUs: busy / reads * 1e6, p99Us };
+}
+
+/** The upper end of the first bucket that has `share` of all reads in it or below. */
+function percentileNs(buckets: Uint32Array, share: number): number {
+  const wanted = share * buckets.reduce((sum, count) => sum + count, 0);
+  let seen = 0;
+  let bucket = 0;
+  while (bucket < BUCKETS - 1 && (seen += buckets[bucket]) < wanted) bucket++;
+  return (bucket + 1) * BUCKET_NS;
 }
 
 /** Fills request `i` with the next random read of tag `tag`. */
@@ -109,7 +134,7 @@ function nextRead(loop: Loop, i: number, tag: number): void {
 
 /** Keeps the depth for `seconds`; returns how many reads completed. */
 function readFor(loop: Loop, seconds: number, checked: boolean): number {
-  const { queue, requests, completions, clock, bytes, batch } = loop;
+  const { queue, requests, completions, clock, bytes, batch, buckets } = loop;
   const endNs = clock.now() + seconds * 1e9;
   let reads = 0;
   do {
@@ -123,6 +148,8 @@ function readFor(loop: Loop, seconds: number, checked: boolean): number {
         throw new Error(`a read of ${bytes} bytes gave ${completions.result[i]}`);
       }
       if (checked) checkStamps(loop, tag);
+      const bucket = completions.latencyNs[i] / BUCKET_NS;
+      buckets[bucket < BUCKETS ? bucket >>> 0 : BUCKETS - 1]++;
       nextRead(loop, i, tag);
     }
     requests.count = count;

@@ -31,7 +31,7 @@ const FEWEST_SLOTS = 100;
 export function* zipfCases(quick: boolean): Generator<ReplayCase> {
   for (const slots of quick ? [10_000] : [10_000, 100_000, 1_000_000]) {
     for (const exponent of EXPONENTS) {
-      const scattered = share(new Uint32Array(quick ? 1_000_000 : Math.max(5_000_000, 10 * slots)));
+      const scattered = share(new Uint32Array(quick ? 1_000_000 : Math.max(2_000_000, 5 * slots)));
       const keyCount = KEYS_PER_SLOT * slots;
       createZipf({ keyCount, exponent, seed: 1, order: "hashed" }).fill(scattered);
       const trace = dense({ name: "zipf", keys: scattered });

@@ -34,7 +34,7 @@ const WORKER = new URL("_replay_worker.ts", import.meta.url);
 const MUST = { scattered: 1.4, numbered: 3, each: 1 };
 
 /** Short traces are replayed so often in a round that it takes a while. */
-const REQUESTS_A_ROUND = 2_000_000;
+const REQUESTS_A_ROUND = 1_000_000;
 const REQUESTS_A_QUICK_ROUND = 500_000;
 
 type Keys = "scattered" | "numbered";
@@ -83,7 +83,7 @@ async function replayCase(
         if (misses === first.misses) sides.push(() => theirs.replay(name, slots, repeats));
         else run.say(`  left out: ${first.misses} misses, the peer has ${misses}`);
       }
-      const [mine, peers] = await alternate(run.quick ? 2 : 5, sides);
+      const [mine, peers] = await alternate(run.quick ? 2 : 3, sides);
       const ratio = report(run, title, mine, peers);
       if (ratio !== null) addRatio(ratios[keys], ours, ratio);
     }

@@ -205,6 +205,73 @@ Deno.test("createFaultDevice() completes all, whatever rules meet", () => {
   }));
 });
 
+Deno.test("createFaultDevice() fails writes and flushes by rules of their own", () => {
+  const clock = new VirtualClock();
+  const content = new Uint8Array(8192);
+  const inner = createMemoryDevice({ media: memoryMedia(content), clock });
+  const faults: Fault[] = [
+    { kind: "error", op: "write", at: 0, errno: ERRNO.ENOSPC },
+    { kind: "short", op: "write", at: 1 },
+    { kind: "short", op: "write", at: 2 },
+    { kind: "late", op: "write", at: 3, delayNs: 500 },
+    { kind: "lost", op: "flush", at: 0 },
+    { kind: "error", op: "flush", at: 1, errno: ERRNO.EIO },
+  ];
+  using device = createFaultDevice({ device: inner, faults, clock });
+  device.attach(new Uint8Array(2048).fill(7));
+  const requests = createRequests(7), completions = createCompletions(7);
+  const { WRITE, FLUSH, READ } = IO_OP;
+  requests.op.set([WRITE, WRITE, WRITE, WRITE, FLUSH, FLUSH, READ]);
+  requests.bytes.set([1536, 1536, 512, 512, 0, 0, 512]);
+  requests.offsetBytes.set([0, 2048, 4096, 5120, 0, 0, 7680]);
+  requests.user.set([0, 1, 2, 3, 4, 5, 6]);
+  requests.count = 7;
+  device.submit(requests, 0);
+  device.poll(completions);
+  clock.advanceTo(500);
+  device.step(500);
+  device.cancel(4);
+  device.poll(completions);
+  const results = Array.from(
+    { length: 7 },
+    (_, tag) => completions.result[completions.user.indexOf(tag)],
+  );
+  // Half of three blocks is one; half of one is none.
+  const expected = [-ERRNO.ENOSPC, 512, 0, 512, -ERRNO.ECANCELED, -ERRNO.EIO, 512];
+  assertEquals(results, expected);
+  const written = [0, 2048, 2560, 4096, 5120].map((at) => content[at]);
+  assertEquals(written, [0, 7, 0, 0, 7]);
+});
+
+Deno.test("createFaultDevice() brings other blocks for a misplaced read", () => {
+  const faults: Fault[] = [{ kind: "misplaced", share: 1 }];
+  const { results, changed } = readAll(faults, 200);
+  assert(results.every((result) => result === 512));
+  // Blocks of this content differ in each byte but for those a multiple of 150 apart.
+  const right = 200 - new Set(changed.map((at) => at >> 9)).size;
+  assertStrictEquals(right, 0);
+});
+
+Deno.test("createFaultDevice() leaves a malformed request to its device", () => {
+  const clock = new VirtualClock();
+  const inner = createMemoryDevice({ media: memoryMedia(8192), clock });
+  const faults: Fault[] = [
+    { kind: "misplaced", at: 0 },
+    { kind: "short", at: 1 },
+    { kind: "short", op: "write", at: 0 },
+  ];
+  using device = createFaultDevice({ device: inner, faults, clock });
+  device.attach(new Uint8Array(512));
+  const requests = createRequests(3), completions = createCompletions(3);
+  requests.op.set([IO_OP.READ, IO_OP.READ, IO_OP.WRITE]);
+  requests.offsetBytes.set([1, 8192, NaN]);
+  requests.bytes.fill(512);
+  requests.count = 3;
+  device.submit(requests, 0);
+  device.poll(completions);
+  assertEquals([...completions.result], [-ERRNO.EINVAL, -ERRNO.EINVAL, -ERRNO.EINVAL]);
+});
+
 Deno.test("createFaultDevice() refuses wrong rules", () => {
   const clock = new VirtualClock();
   const device = createMemoryDevice({ media: memoryMedia(512), clock });
@@ -214,6 +281,9 @@ Deno.test("createFaultDevice() refuses wrong rules", () => {
     assertStringIncludes(message, `Cannot create fault device: faults[0]${name}`);
   };
   refuse({ kind: "slow", at: 0 }, TypeError, ".kind must be one of");
+  refuse({ kind: "lost", op: "trim", at: 0 }, TypeError, ".op must be one of read, write, flush");
+  refuse({ kind: "short", op: "flush", at: 0 }, TypeError, ".op must be one of read, write for");
+  refuse({ kind: "corrupt", op: "write", at: 0 }, TypeError, ".op must be one of read for corrupt");
   refuse({ kind: "lost" }, TypeError, " must have one of at and share: received neither");
   refuse({ kind: "lost", at: 0, share: 0 }, TypeError, " must have one of at and share");
   refuse({ kind: "lost", at: -1 }, RangeError, ".at must be");

@@ -146,6 +146,13 @@ Deno.test("openDevice() names the flag when reading is really refused", () => {
   assertStringIncludes(said, `reading ${file.path} is not granted (--allow-read grants it)`);
 });
 
+Deno.test("openDevice() names the flag when writing is really refused", () => {
+  using file = knownFile(4096, 54);
+  const said = openWith(["--allow-read"], { files: [file.path], writable: true });
+  assertStringIncludes(said, "DeviceError|");
+  assertStringIncludes(said, `writing ${file.path} is not granted (--allow-write grants it)`);
+});
+
 Deno.test({
   name: "openDevice() goes down to buffered reads on a file system without O_DIRECT",
   ignore: Deno.build.os !== "linux",

@@ -7,6 +7,7 @@ import {
   ERRNO,
   type Fault,
   type IoQueue,
+  type QueueLimits,
   type VirtualClock,
 } from "../../tiers/mod.ts";
 import {
@@ -163,17 +164,26 @@ const WORLDS: Record<string, [(clock: VirtualClock) => BlockDevice[], readonly n
   ],
 };
 
+/** The model knows nothing of limits: they may only make things later. */
+const LIMITS: readonly (QueueLimits | undefined)[] = [
+  undefined,
+  { device: 2, table: 3, adaptive: { targetNs: 12_000 } },
+];
+
 for (const [name, [make, allowed]] of Object.entries(WORLDS)) {
-  Deno.test(`createIoQueue() does as a naive model over ${name}`, () => {
-    fc.assert(
-      fc.property(ACTIONS, fc.integer({ min: 1, max: 20 }), (actions, depth) => {
-        const world = setup(make, depth);
-        using _queue = world.queue;
-        const run = new ModelRun(world, allowed);
-        for (const action of actions) run.do(action);
-        run.finish();
-      }),
-      { numRuns: 300 },
-    );
-  });
+  for (const limits of LIMITS) {
+    const title = limits === undefined ? name : `${name} with limits`;
+    Deno.test(`createIoQueue() does as a naive model over ${title}`, () => {
+      fc.assert(
+        fc.property(ACTIONS, fc.integer({ min: 1, max: 20 }), (actions, depth) => {
+          const world = setup(make, depth, limits);
+          using _queue = world.queue;
+          const run = new ModelRun(world, allowed);
+          for (const action of actions) run.do(action);
+          run.finish();
+        }),
+        { numRuns: 80 },
+      );
+    });
+  }
 }

@@ -19,6 +19,7 @@ import {
   type IoQueue,
   memoryMedia,
   PROFILES,
+  type QueueLimits,
   VirtualClock,
 } from "../../tiers/mod.ts";
 
@@ -99,9 +100,11 @@ export interface Setup {
 export function setup(
   make: (clock: VirtualClock) => BlockDevice[],
   depth = 8,
+  limits?: QueueLimits,
 ): Setup {
   const clock = new VirtualClock();
-  const queue = createIoQueue({ devices: make(clock), depth, clock });
+  const options = { devices: make(clock), depth, clock };
+  const queue = createIoQueue(limits === undefined ? options : { ...options, limits });
   const memory = new Uint8Array(64 * BLOCK);
   queue.attach(memory);
   return { queue, clock, memory };
