@@ -7,7 +7,8 @@
 import { checkInteger } from "../base/checks.ts";
 import { ERRNO } from "../base/errors.ts";
 import type { Clock } from "./clock.ts";
-import { Copier } from "./_copy.ts";
+import { copyBytes, copySide } from "./_copy_sides.ts";
+import type { CopySide } from "./_copy_sides.ts";
 import type { BlockDevice } from "./device.ts";
 import { createEventHeap, firstDueNs, popEvent, pushEvent, removeEvent } from "./_event_heap.ts";
 import type { EventHeap } from "./_event_heap.ts";
@@ -146,8 +147,8 @@ class MirrorDevice implements HedgeDevice {
   #disposed = false;
   #memory: Uint8Array = NO_MEMORY;
   readonly #bounce: Uint8Array;
-  #toMemory: Copier;
-  #toBounce: Copier;
+  #memorySide: CopySide;
+  readonly #bounceSide: CopySide;
 
   constructor(
     devices: readonly BlockDevice[],
@@ -181,8 +182,8 @@ class MirrorDevice implements HedgeDevice {
     this.#bounce = new Uint8Array(
       new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer,
     );
-    this.#toMemory = new Copier(this.#bounce, NO_MEMORY);
-    this.#toBounce = new Copier(NO_MEMORY, this.#bounce);
+    this.#memorySide = copySide(NO_MEMORY);
+    this.#bounceSide = copySide(this.#bounce);
   }
 
   get afterNs(): number {
@@ -210,8 +211,7 @@ class MirrorDevice implements HedgeDevice {
     a.attach(this.#bounce);
     b.attach(this.#bounce);
     this.#memory = memory;
-    this.#toMemory = new Copier(this.#bounce, memory);
-    this.#toBounce = new Copier(memory, this.#bounce);
+    this.#memorySide = copySide(memory);
   }
 
   submit(requests: IoRequests, from: number): number {
@@ -288,7 +288,7 @@ class MirrorDevice implements HedgeDevice {
     const first = legs.inner[0] + legs.waiting(0) <= legs.inner[1] + legs.waiting(1) ? 0 : 1;
     this.#first[slot] = first;
     if (op === IO_OP.WRITE) {
-      this.#toBounce.copy(buffer, this.#placeOf(slot, 0), bytes);
+      copyBytes(this.#memorySide, buffer, this.#bounceSide, this.#placeOf(slot, 0), bytes);
     }
     this.#start(slot, first);
     if (op !== IO_OP.READ) this.#start(slot, 1 - first);
@@ -342,7 +342,8 @@ class MirrorDevice implements HedgeDevice {
     // Below 2^30 as a small integer, which is not boxed; later than 1 s is late enough.
     this.#delay.record(Math.min(endNs - this.#submitNs[slot], 2 ** 30 - 1) | 0);
     if (leg !== this.#first[slot] && legs.isBusy(1 - leg, slot)) this.won++;
-    this.#toMemory.copy(this.#placeOf(slot, leg), legs.held.buffer[slot], result);
+    const at = legs.held.buffer[slot];
+    copyBytes(this.#bounceSide, this.#placeOf(slot, leg), this.#memorySide, at, result);
     this.#answer(slot, result, endNs);
     this.#cancelLegs(slot);
   }
