@@ -70,8 +70,8 @@ const PARTS = [0.5, 0.8, 0.9];
  * says how much LRU would have needed. Belady's algorithm is the one with bypass: it need not take
  * in a row that it will not keep.
  *
- * Costs about 5 ns a lookup that is not sampled, 200 to 400 for one that is, so some 10 at the
- * default rate; and 72 to 85 bytes a sampled key, 150 kB a table at the default size. Nothing is
+ * Costs 6 to 9 ns a lookup that is not sampled, 430 to 720 for one that is, so some 14 at a rate of
+ * 0.01 (a shared AMD EPYC core, other programs beside it); and 72 to 85 bytes a sampled key, 150 kB a table at the default size. Nothing is
  * allocated after construction but by `explain`.
  *
  * Sampled counts are estimates: each share comes with the half width of its 95 % interval. On zipf

@@ -68,9 +68,8 @@ import { SLOT_STATE, SLOT_STATE_MASK } from "../rows/slot_state.ts";
  * shard at most; each attachment has 32 KiB and 4 bytes a shard of its own. To look a key up, pin
  * and release it takes 30 ns with CLOCK at 8,192 slots, 38 to 52 at 131,072 and 66 at 1,048,576,
  * where a {@linkcode RowCache} takes 9, 17 to 20 and 32; with LRU 39, 57 to 83 and 107, where that
- * takes 13, 24 to 26 and 55: batches of 4,096 keys of zipf 0.9 on one shared AMD EPYC core. Two
- * workers take no longer on one cache than on one each of their own. Nothing is allocated after
- * construction but by `counters`, `memoryBytes`, `contents` and `verify`.
+ * takes 13, 24 to 26 and 55: batches of 4,096 keys of zipf 0.9 on one shared AMD EPYC core.
+ * Nothing is allocated after construction but by `counters`, `memoryBytes`, `contents`, `verify`.
  *
  * @example
  * ```ts

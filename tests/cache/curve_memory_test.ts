@@ -7,6 +7,7 @@ import {
   sieve,
   StackDistances,
 } from "@rowtier/rowtier/cache";
+import { heapGrowth } from "../tiers/allocation.ts";
 
 const REQUESTS = 50_000;
 
@@ -34,20 +35,9 @@ const SUBJECTS: [string, () => void][] = [
 
 for (const [name, add] of SUBJECTS) {
   Deno.test(`${name} allocates nothing once it has seen its keys`, () => {
-    // The lowest of several samples: what is left after a collection, were it a minor one.
-    const lowest = (): number => {
-      let heap = Infinity;
-      for (let i = 0; i < 6; i++) {
-        add();
-        heap = Math.min(heap, Deno.memoryUsage().heapUsed);
-      }
-      return heap;
-    };
-    for (let i = 0; i < 60; i++) add();
-    const before = lowest();
-    lowest();
-    const growth = lowest() - before;
-    console.log(name, growth);
-    assert(growth < 500_000, `the heap grew by ${growth} bytes`);
+    const growth = heapGrowth((turns) => {
+      for (let i = 0; i < turns; i++) add();
+    }, 1);
+    assert(growth < 50_000, `the heap grew by ${growth} bytes`);
   });
 }

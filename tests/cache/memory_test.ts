@@ -17,8 +17,8 @@ import { heapGrowth } from "../tiers/allocation.ts";
 const BATCH = 1000;
 const PARTITION = { slotCount: 2000, scratchCount: BATCH };
 
-/** What a run may leave: an object for each access would be a hundred times as much. */
-const MOST_BYTES = 8_000;
+/** What a run may leave: an object for each access would be ten times as much and more. */
+const MOST_BYTES = 20_000;
 
 /** Plays batches of lookups, claims, failures and deletes, by turns in two partitions. */
 function player(cache: AnyRowCache): (batches: number) => void {

@@ -51,8 +51,12 @@ const SUBJECTS: Readonly<Record<string, (ids: Uint32Array, keys: Uint32Array) =>
   "wtinylfu-10": (ids, keys) => ({ eviction: counting(ids, keys, 0.1) }),
 };
 
-/** Above so many requests, a policy plays a real trace at one size, else at every second one. */
+/**
+ * Above so many requests, a policy plays a real trace at one size, else at every second one; with
+ * `ROWTIER_BIG_TESTS=1 deno test -A tests/cache/policies_golden_test.ts` at all, in a few minutes.
+ */
 const LONG = 200_000;
+const PLAYS_ALL = Deno.env.get("ROWTIER_BIG_TESTS") !== undefined;
 
 const synthetic = countedSynthetic();
 const real = await countedReal();
@@ -71,7 +75,7 @@ for (const [turn, name] of Object.keys(SUBJECTS).entries()) {
       for (const [i, trace] of [...real as CountedTrace[]].entries()) {
         const all = counted(trace, name);
         // Others for each policy and trace, so that each size is played by some.
-        const every = trace.ids.length > LONG ? all.length : 2;
+        const every = PLAYS_ALL ? 1 : trace.ids.length > LONG ? all.length : 2;
         const sizes = all.filter((_, at) => (at + turn + i) % every === 0);
         check(missesOf, trace, name, sizes);
       }

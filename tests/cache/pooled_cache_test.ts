@@ -12,6 +12,7 @@ import {
   type PooledCacheOptions,
   type PooledCounters,
 } from "@rowtier/rowtier/cache";
+import { heapGrowth } from "../tiers/allocation.ts";
 import { createRandom } from "../../base/random.ts";
 import { BagHasher } from "../../cache/pooled/_bag_hash.ts";
 import { PooledSlab } from "../../cache/pooled/_pooled_slab.ts";
@@ -443,7 +444,7 @@ Deno.test("PooledCache works with every policy of the registry", () => {
   }
 });
 
-Deno.test("PooledCache allocates nothing in a million lookups and stores", () => {
+Deno.test("PooledCache allocates nothing in two million lookups and stores", () => {
   const cache = createCache({ tables: [{ dim: 8 }], bytes: 2 ** 17 });
   let state = 6;
   const keys = new Uint32Array(160), offsets = new Uint32Array(17).map((_, b) => 10 * b);
@@ -462,18 +463,6 @@ Deno.test("PooledCache allocates nothing in a million lookups and stores", () =>
       cache.storeBags(0, 16, output, tickets);
     }
   };
-  // The lowest of several samples: what is left after a collection, were it a minor one.
-  const lowest = (): number => {
-    let heap = Infinity;
-    for (let i = 0; i < 10; i++) {
-      run(20_000);
-      heap = Math.min(heap, Deno.memoryUsage().heapUsed);
-    }
-    return heap;
-  };
-  run(100_000);
-  const before = lowest();
-  run(1_000_000);
-  const growth = lowest() - before;
-  assert(growth < 1_000_000, `the heap grew by ${growth} bytes`);
+  const growth = heapGrowth(run, 16_000);
+  assert(growth < 50_000, `the heap grew by ${growth} bytes in 16,000 bags`);
 });
