@@ -71,8 +71,8 @@ const PARTS = [0.5, 0.8, 0.9];
  * in a row that it will not keep.
  *
  * Costs 6 to 9 ns a lookup that is not sampled, 430 to 720 for one that is, so some 14 at a rate of
- * 0.01 (a shared AMD EPYC core, other programs beside it); and 72 to 85 bytes a sampled key, 150 kB a table at the default size. Nothing is
- * allocated after construction but by `explain`.
+ * 0.01 (a shared AMD EPYC core, other programs beside it); and 72 to 85 bytes a sampled key, 150 kB
+ * a table at the default size. Nothing is allocated after construction but by `explain`.
  *
  * Sampled counts are estimates: each share comes with the half width of its 95 % interval. On zipf
  * with scans, at rates of 0.01 to 0.085 and with a fixed size of 1,024 keys, 11 of 384 shares were
